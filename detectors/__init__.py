@@ -1,0 +1,1 @@
+"""Online detectors: numpy in, surprise in decades out. No I/O, no clock, nothing of monitor."""

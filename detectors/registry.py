@@ -1,0 +1,19 @@
+"""Every detector by name: one line each."""
+
+from collections.abc import Callable
+
+from detectors.base import Detector
+from detectors.burst import Burst
+from detectors.drift import Drift
+from detectors.market_wide import MarketWide
+from detectors.options import BurstOptions
+
+DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
+    "order_burst": lambda options: Burst("order_burst", "order", options),
+    "cancel_burst": lambda options: Burst("cancel_burst", "cancel", options),
+    "leverage_burst": lambda options: Burst("leverage_burst", "leverage", options),
+    "market_wide": lambda options: MarketWide(("order", "cancel", "leverage"), options),
+    "drift.order": lambda options: Drift("order", options),
+    "drift.cancel": lambda options: Drift("cancel", options),
+    "drift.leverage": lambda options: Drift("leverage", options),
+}

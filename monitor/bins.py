@@ -1,0 +1,213 @@
+"""Event-time bins that close as each partition's own clock advances.
+
+A partition's clock is the greatest event time it has shown. Its watermark is the clock less the
+allowed lateness; a bin is closed for the partition when it ends at or before the watermark, and
+closed for the venue when it is closed for every live partition:
+
+    partition 0  ──●──●───●────────●|           clock, less lateness = watermark 0
+    partition 1  ──●────●──────|                watermark 1, the least: bins before it close
+    bins         | 0 | 1 | 2 | 3 | 4 |
+
+So lateness is judged inside one partition, event by event, and the content of a bin does not
+depend on how partitions interleave.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.columns import Columns, Recoding
+from monitor.records import Partition
+
+_NEVER = -(2**62)
+
+
+@dataclass(frozen=True, slots=True)
+class PartialFrame:
+    """Everything counted in one closed bin by one shard; merges by concatenation.
+
+    keys: (n,) one key an event, in no particular order (see Columns.keys).
+    skipped: bins since the last frame that are left out, because nothing happened for so long.
+    """
+
+    bin: int
+    keys: NDArray[np.int64]
+    skipped: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Resume:
+    """Where to read a partition again so that every open bin is rebuilt.
+
+    offset: the first record to read. clock_ns: the partition's clock before that record.
+    counted: records before this offset were read once already.
+    """
+
+    offset: int
+    clock_ns: int
+    counted: int
+
+
+@dataclass(slots=True)
+class PartitionClock:
+    """What the fold knows of one partition.
+
+    firsts: open bin -> (offset of its first event here, clock before that event).
+    idle: it has nothing to say and is not waited for; decided outside, by wall time.
+    """
+
+    clock_ns: int = _NEVER
+    position: int = 0
+    counted: int = 0
+    idle: bool = False
+    done: bool = False
+    firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
+
+    @property
+    def waited_for(self) -> bool:
+        return not (self.idle or self.done)
+
+
+class Fold:
+    """Collects columns into bins and gives the bins up as they close."""
+
+    def __init__(self, *, bin_ns: int, lateness_ns: int, silence_bins: int) -> None:
+        for name, value in (("bin_ns", bin_ns), ("silence_bins", silence_bins)):
+            if value < 1:
+                raise ValueError(f"{name} must be positive, was {value}")
+        if lateness_ns < 0:
+            raise ValueError(f"lateness_ns must not be negative, was {lateness_ns}")
+        self.bin_ns = bin_ns
+        self.lateness_ns = lateness_ns
+        self.silence_bins = silence_bins
+        self.partitions: dict[Partition, PartitionClock] = {}
+        self.next_bin: int | None = None
+        self.last_full_bin: int | None = None
+        self._open: dict[int, list[NDArray[np.int64]]] = {}
+
+    def assign(self, partition: Partition, resume: Resume | None = None) -> None:
+        """Wait for a partition from now on; `resume` continues where a checkpoint stood."""
+        state = PartitionClock()
+        if resume is not None:
+            state = PartitionClock(resume.clock_ns, resume.offset, resume.counted)
+        self.partitions[partition] = state
+
+    def revoke(self, partition: Partition) -> None:
+        """Forget a partition that another consumer reads now."""
+        self.partitions.pop(partition, None)
+
+    def add(self, columns: Columns) -> int:
+        """Count a batch; returns how many of its events were late."""
+        state = self.partitions.setdefault(columns.origin, PartitionClock())
+        state.idle = False
+        late_total = 0
+        if columns.ts.size:
+            clocks = np.maximum.accumulate(np.concatenate(([state.clock_ns], columns.ts)))
+            bins = columns.ts // self.bin_ns
+            closed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
+            if self.next_bin is not None:
+                closed = np.maximum(closed, self.next_bin)
+            state.clock_ns = int(clocks[-1])
+            late = bins < closed
+            if late.any():
+                late_total = self._late_total(columns, late, state)
+                on_time = np.flatnonzero(~late)
+                columns, bins, clocks = columns.take(on_time), bins[on_time], clocks[on_time]
+            self._collect(columns, bins, clocks, state)
+        if len(columns.raw.offsets):
+            state.position = columns.raw.offsets[-1] + 1
+        return late_total
+
+    def _late_total(self, columns: Columns, late: NDArray[np.bool_], state: PartitionClock) -> int:
+        """Late events, less those that a restart reads again: they were counted in time."""
+        if columns.raw.offsets[0] >= state.counted:
+            return int(late.sum())
+        return sum(columns.offset_at(int(i)) >= state.counted for i in np.flatnonzero(late))
+
+    def _collect(
+        self,
+        columns: Columns,
+        bins: NDArray[np.int64],
+        clocks: NDArray[np.int64],
+        state: PartitionClock,
+    ) -> None:
+        """Put keys into their bins. clocks: (n, ...) the partition's clock before each event."""
+        if not bins.size:
+            return
+        steps = np.diff(bins)
+        starts = np.flatnonzero(steps) + 1
+        for start in (0, *starts.tolist()):
+            state.firsts.setdefault(
+                int(bins[start]), (columns.offset_at(start), int(clocks[start]))
+            )
+        keys = columns.keys
+        if (steps < 0).any():
+            order = np.argsort(bins, kind="stable")
+            bins, keys = bins[order], keys[order]
+            starts = np.flatnonzero(np.diff(bins)) + 1
+        edges = [0, *starts.tolist(), bins.size]
+        for start, end in pairwise(edges):
+            self._open.setdefault(int(bins[start]), []).append(keys[start:end])
+
+    def close(self) -> Iterator[PartialFrame]:
+        """Frames of all bins that every live partition has passed, oldest first."""
+        waited = [p.clock_ns for p in self.partitions.values() if p.waited_for]
+        if not waited or min(waited) == _NEVER:
+            if not waited and self.partitions and all(p.done for p in self.partitions.values()):
+                yield from self._close_before(max(self._open, default=0) + 1)
+            return
+        yield from self._close_before((min(waited) - self.lateness_ns) // self.bin_ns)
+
+    def finish(self) -> Iterator[PartialFrame]:
+        """Frames of all bins that hold anything: the input has ended."""
+        for state in self.partitions.values():
+            state.done = True
+        yield from self.close()
+
+    def _close_before(self, end_bin: int) -> Iterator[PartialFrame]:
+        """Close in order; after `silence_bins` empty ones the rest of a silence is skipped."""
+        while self._open or self.last_full_bin is not None:
+            if self.next_bin is None:
+                self.next_bin = min(self._open)
+            if self.next_bin >= end_bin:
+                return
+            closing, skipped = self.next_bin, 0
+            if closing not in self._open and self.last_full_bin is not None:
+                silent_from = self.last_full_bin + 1 + self.silence_bins
+                if closing >= silent_from:
+                    closing = min((b for b in self._open if b < end_bin), default=end_bin)
+                    self.next_bin = closing
+                    if closing == end_bin:
+                        return
+                    skipped = closing - silent_from
+            parts = self._open.pop(closing, [])
+            for state in self.partitions.values():
+                state.firsts.pop(closing, None)
+            if parts:
+                self.last_full_bin = closing
+            self.next_bin = closing + 1
+            keys = np.concatenate(parts) if parts else np.empty(0, np.int64)
+            yield PartialFrame(closing, keys, skipped)
+
+    def resumes(self) -> dict[Partition, Resume]:
+        """Where each partition must be read again to rebuild what is open now."""
+        return {
+            partition: Resume(
+                *min(state.firsts.values(), default=(state.position, state.clock_ns)),
+                max(state.position, state.counted),
+            )
+            for partition, state in self.partitions.items()
+        }
+
+    def open_keys(self) -> list[NDArray[np.int64]]:
+        """The keys of every open bin, for whoever must know which codes are in use."""
+        return [part for parts in self._open.values() for part in parts]
+
+    def recode(self, recoding: Recoding) -> None:
+        """Rewrite the keys of open bins after the name tables were compacted."""
+        self._open = {
+            b: [recoding.apply(part) for part in parts] for b, parts in self._open.items()
+        }

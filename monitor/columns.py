@@ -1,0 +1,137 @@
+"""A decoded batch as columns, with symbols and accounts as integer codes."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from operator import attrgetter
+from typing import Any, Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.codec import Decoded, Part
+from monitor.records import Partition, RawBatch
+
+ACCOUNT_BITS: Final = 32
+SYMBOL_BITS: Final = 24
+SYMBOL_MASK: Final = (1 << SYMBOL_BITS) - 1
+ACCOUNT_MASK: Final = (1 << ACCOUNT_BITS) - 1
+KIND_SHIFT: Final = ACCOUNT_BITS + SYMBOL_BITS
+
+_code = attrgetter("code")
+
+
+class Interner(dict[str | None, int]):
+    """Names to integer codes in order of arrival; code 0 is "no name".
+
+    Codes are an economy of one process. Nothing that is decided depends on their order.
+    """
+
+    def __init__(self, names: Sequence[str] = ("",)) -> None:
+        super().__init__({name: code for code, name in enumerate(names)})
+        self[None] = 0
+        self.names: list[str] = list(names)
+
+    def __missing__(self, name: str) -> int:
+        code = len(self.names)
+        self[name] = code
+        self.names.append(name)
+        return code
+
+
+@dataclass(frozen=True, slots=True)
+class Columns:
+    """Good events of one batch in the order of their offsets.
+
+    ts: (n,) venue time, nanoseconds.
+    keys: (n,) what is counted: kind << 56 | symbol code << 32 | account code.
+    rows: (n,) position in the raw batch; None means every record is an event.
+    """
+
+    raw: RawBatch
+    ts: NDArray[np.int64]
+    keys: NDArray[np.int64]
+    rows: NDArray[np.int64] | None
+
+    @property
+    def origin(self) -> Partition:
+        return self.raw.origin
+
+    def take(self, index: NDArray[Any]) -> "Columns":
+        """The events that an index or a mask selects."""
+        rows = np.flatnonzero(np.ones(self.ts.size, bool)) if self.rows is None else self.rows
+        return Columns(self.raw, self.ts[index], self.keys[index], rows[index])
+
+    def offset_at(self, index: int) -> int:
+        """Offset of the record that event `index` came from."""
+        return self.raw.offsets[index if self.rows is None else int(self.rows[index])]
+
+
+class Names:
+    """The two name tables that keys refer to."""
+
+    def __init__(self) -> None:
+        self.symbols = Interner()
+        self.accounts = Interner()
+
+    def replace(self, symbols: Sequence[str], accounts: Sequence[str]) -> None:
+        """Take over the tables of a checkpoint."""
+        self.symbols, self.accounts = Interner(symbols), Interner(accounts)
+
+    def columns(self, decoded: Decoded) -> Columns:
+        """Columns of everything good in a batch."""
+        parts = [part for part in decoded.parts if part.events]
+        if len(parts) == 1:
+            part = parts[0]
+            rows = None if part.rows is None else np.array(part.rows, dtype=np.int64)
+            return Columns(decoded.raw, part.schema.ts_ns(part.events), self._keys(part), rows)
+        if not parts:
+            nothing = np.empty(0, np.int64)
+            return Columns(decoded.raw, nothing, nothing, nothing)
+        rows = np.concatenate([np.array(part.rows, dtype=np.int64) for part in parts])
+        ts = np.concatenate([part.schema.ts_ns(part.events) for part in parts])
+        keys = np.concatenate([self._keys(part) for part in parts])
+        order = np.argsort(rows)
+        return Columns(decoded.raw, ts[order], keys[order], rows[order])
+
+    def _keys(self, part: Part) -> NDArray[np.int64]:
+        events, schema = part.events, part.schema
+        count = len(events)
+        codes = np.fromiter(map(_code, events), np.int64, count)
+        symbols = np.fromiter(
+            map(self.symbols.__getitem__, map(schema.getter("symbol"), events)), np.int64, count
+        )
+        accounts = np.fromiter(
+            map(self.accounts.__getitem__, map(schema.getter("account"), events)), np.int64, count
+        )
+        return codes << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts
+
+    def compact(self, keys: Sequence[NDArray[np.int64]], keep_symbols: Iterable[int]) -> "Recoding":
+        """Forget every name that no key refers to; the caller rewrites its keys."""
+        used = np.unique(np.concatenate([np.empty(0, np.int64), *keys]))
+        symbols = {*keep_symbols, *np.unique(used >> ACCOUNT_BITS & SYMBOL_MASK).tolist()}
+        accounts = np.unique(used & ACCOUNT_MASK).tolist()
+        self.symbols, symbol_map = _compacted(self.symbols, symbols)
+        self.accounts, account_map = _compacted(self.accounts, accounts)
+        return Recoding(symbol_map, account_map)
+
+
+@dataclass(frozen=True, slots=True)
+class Recoding:
+    """Old code -> new code, for symbols and accounts; -1 where a name was forgotten."""
+
+    symbols: NDArray[np.int64]
+    accounts: NDArray[np.int64]
+
+    def apply(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
+        """The same keys in the new codes."""
+        kinds = keys >> KIND_SHIFT
+        symbols = self.symbols[keys >> ACCOUNT_BITS & SYMBOL_MASK]
+        accounts = self.accounts[keys & ACCOUNT_MASK]
+        return np.asarray(kinds << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts)
+
+
+def _compacted(old: Interner, used: Iterable[int]) -> tuple[Interner, NDArray[np.int64]]:
+    codes = sorted({0, *used})
+    new_codes = np.full(len(old.names), -1, np.int64)
+    new_codes[codes] = np.arange(len(codes))
+    return Interner([old.names[code] for code in codes]), new_codes

@@ -1,0 +1,182 @@
+"""Everything that can be set, with its default, its bounds and its meaning."""
+
+import math
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct, field
+
+from detectors.options import BurstOptions
+from monitor.events import NS_PER_S
+from monitor.incidents import DeskOptions
+from monitor.schema import TopicMapping
+
+Positive = Annotated[float, Meta(gt=0)]
+Seconds = Annotated[float, Meta(ge=0)]
+Count = Annotated[int, Meta(ge=1)]
+Port = Annotated[int, Meta(ge=0, le=65535)]
+
+WEEK_S = 604_800.0
+
+
+class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A table of the configuration file."""
+
+
+class Kafka(Section, frozen=True, kw_only=True):
+    """Where events come from; the security settings go to the client as they are.
+
+    start: where to read a partition that has neither checkpoint nor committed offset.
+    idle_after_s: a partition that is read to its end and silent this long is not waited for.
+    run_ahead_s: a partition this far ahead of the slowest is paused.
+    """
+
+    bootstrap_servers: str = "127.0.0.1:9092"
+    group_id: Annotated[str, Meta(min_length=1)] = "foreshock"
+    client_id: str = "foreshock"
+    topics: list[str] = field(default_factory=lambda: ["orders", "cancels", "leverage-changes"])
+    start: Literal["earliest", "latest"] = "latest"
+    idle_after_s: Positive = 5.0
+    run_ahead_s: Positive = 30.0
+    poll_records_max: Count = 20_000
+    session_timeout_s: Positive = 30.0
+    security_protocol: Literal["PLAINTEXT", "SSL", "SASL_PLAINTEXT", "SASL_SSL"] = "PLAINTEXT"
+    sasl_mechanism: Literal["PLAIN", "SCRAM-SHA-256", "SCRAM-SHA-512", "GSSAPI"] = "PLAIN"
+    sasl_username: str | None = None
+    sasl_password: str | None = None
+    ssl_cafile: str | None = None
+    ssl_certfile: str | None = None
+    ssl_keyfile: str | None = None
+    ssl_password: str | None = None
+    ssl_check_hostname: bool = True
+
+
+class Input(Section, frozen=True, kw_only=True):
+    """How events are judged before they count.
+
+    lateness_s: how far behind its partition's clock an event may be.
+    future_s: how far ahead of its broker timestamp (in a plain log: of its neighbours).
+    silence_s: a venue without any event for this long is silent, not quiet.
+    """
+
+    lateness_s: Seconds = 2.0
+    future_s: Positive = 60.0
+    silence_s: Positive = 30.0
+    record_bytes_max: Count = 1_048_576
+    symbols_max: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
+
+    @property
+    def lateness_ns(self) -> int:
+        return round(self.lateness_s * NS_PER_S)
+
+    @property
+    def future_ns(self) -> int:
+        return round(self.future_s * NS_PER_S)
+
+
+class Detectors(Section, frozen=True, kw_only=True):
+    """Time constants of the detectors; `disabled` names signals to leave out."""
+
+    disabled: list[
+        Literal["order_burst", "cancel_burst", "leverage_burst", "market_wide", "drift"]
+    ] = field(default_factory=list)
+    background_s: Positive = 600.0
+    delay_s: Positive = 20.0
+    warm_up_s: Positive = 20.0
+    rebaseline_s: Positive = 300.0
+
+
+class Incidents(Section, frozen=True, kw_only=True):
+    """What false alarms may cost, and how incidents open, grow and close.
+
+    page_budget_per_week, warnings_per_day, infos_per_hour: wrong ones, per venue.
+    join_s: anomalies that begin this near each other are one incident.
+    hold_s: quiet time before an incident closes. update_s: least time between small updates.
+    """
+
+    page_budget_per_week: Positive = 1.0
+    warnings_per_day: Positive = 1.0
+    infos_per_hour: Positive = 1.0
+    join_s: Seconds = 60.0
+    hold_s: Positive = 15.0
+    update_s: Positive = 5.0
+
+
+class Checkpoint(Section, frozen=True, kw_only=True):
+    """Where state is kept between runs; no directory, no checkpoints."""
+
+    directory: str | None = "foreshock-state"
+    every_s: Positive = 10.0
+
+
+class Http(Section, frozen=True, kw_only=True):
+    """The address of /metrics, /healthz, /readyz and /incidents; port 0 picks a free one."""
+
+    host: str = "127.0.0.1"
+    port: Port = 9108
+    scores_per_signal_max: Count = 20
+
+
+class Output(Section, frozen=True, kw_only=True):
+    """Where incidents go besides metrics, and what becomes of bad records.
+
+    audit_log: a file of JSON lines. alerts_topic, dead_letter_topic: Kafka topics.
+    dead_letter_file: JSON lines with the origin of every bad record.
+    """
+
+    audit_log: str | None = None
+    alerts_topic: str | None = None
+    dead_letter_file: str | None = None
+    dead_letter_topic: str | None = None
+    queue_max: Count = 10_000
+
+
+class Config(Section, frozen=True, kw_only=True):
+    """The whole configuration; every value has a default."""
+
+    venue: Annotated[str, Meta(min_length=1, max_length=64)] = "venue"
+    bin_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
+    kafka: Kafka = field(default_factory=Kafka)
+    input: Input = field(default_factory=Input)
+    topics: dict[str, TopicMapping] = field(default_factory=dict)
+    detectors: Detectors = field(default_factory=Detectors)
+    incidents: Incidents = field(default_factory=Incidents)
+    checkpoint: Checkpoint = field(default_factory=Checkpoint)
+    http: Http = field(default_factory=Http)
+    output: Output = field(default_factory=Output)
+
+    @property
+    def bin_ns(self) -> int:
+        return self.bin_ms * 1_000_000
+
+    @property
+    def silence_bins(self) -> int:
+        return max(1, round(self.input.silence_s * NS_PER_S / self.bin_ns))
+
+    @property
+    def all_topics(self) -> list[str]:
+        """Topics to subscribe to: those listed and those mapped."""
+        return list(dict.fromkeys([*self.kafka.topics, *self.topics]))
+
+    def burst_options(self) -> BurstOptions:
+        """What the detectors are built with."""
+        d = self.detectors
+        return BurstOptions(
+            bin_ns=self.bin_ns,
+            background_s=d.background_s,
+            delay_s=d.delay_s,
+            warm_up_s=d.warm_up_s,
+            rebaseline_s=d.rebaseline_s,
+        )
+
+    def desk_options(self) -> DeskOptions:
+        """What the incident desk is built with: rates of wrong alarms as decades of bins."""
+        i = self.incidents
+        bins_per_s = NS_PER_S / self.bin_ns
+        return DeskOptions(
+            info=math.log10(3_600.0 * bins_per_s / i.infos_per_hour),
+            warning=math.log10(86_400.0 * bins_per_s / i.warnings_per_day),
+            page=math.log10(WEEK_S * bins_per_s / i.page_budget_per_week),
+            join_bins=round(i.join_s * bins_per_s),
+            hold_bins=max(1, round(i.hold_s * bins_per_s)),
+            update_bins=max(1, round(i.update_s * bins_per_s)),
+        )

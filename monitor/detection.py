@@ -1,0 +1,203 @@
+"""The global half: frames of the whole venue in, changes of incidents out. One per venue."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Final, Protocol
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Detector, State, Verdict, nest, unnest
+from detectors.correlated import CorrelatedTest, Evidence
+from detectors.options import BurstOptions
+from detectors.registry import DETECTORS
+from monitor.accounts import AccountRing
+from monitor.bins import PartialFrame
+from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
+from monitor.events import KINDS, Kind
+from monitor.explain import VENUE, describe
+from monitor.features import FrameBuilder, Roster
+from monitor.incidents import AccountEvidence, Case, Desk, DeskOptions, Incident, Sighting
+
+DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
+HYSTERESIS_DECADES: Final = 1.0
+SIGHTINGS_MAX: Final = 1_000
+
+
+class _Part(Protocol):
+    """Anything whose state goes into a checkpoint."""
+
+    def state(self) -> State: ...
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """What one closed bin came to. verdicts: one a detector, over the symbols of the roster."""
+
+    bin: int
+    end_ns: int
+    verdicts: Sequence[Verdict]
+    evidence: Evidence
+    incidents: Sequence[Incident]
+
+
+class Detection:
+    """All detectors, the correlated test and the desk, stepped bin by bin."""
+
+    def __init__(
+        self,
+        names: Names,
+        *,
+        venue: str,
+        symbols_max: int,
+        burst: BurstOptions,
+        desk: DeskOptions,
+        disabled: Sequence[str] = (),
+    ) -> None:
+        self.bin_ns = burst.bin_ns
+        self._names = names
+        self.roster = Roster(names, symbols_max=symbols_max)
+        self.frames = FrameBuilder(self.roster, bin_ns=burst.bin_ns)
+        self.detectors: dict[str, Detector] = {
+            name: make(burst)
+            for name, make in DETECTORS.items()
+            if name.partition(".")[0] not in disabled
+        }
+        per_symbol = [d for d in self.detectors.values() if d.signal.endswith("_burst")]
+        self.test = CorrelatedTest(len(per_symbol), burst)
+        self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
+        self.desk = Desk(venue, desk)
+        self.bins = 0
+        self.seen = np.zeros(len(KINDS))
+
+    def step(self, partial: PartialFrame) -> Step:
+        """Judge one closed bin."""
+        frame, keys = self.frames.build(partial)
+        self.ring.append(partial.bin, keys)
+        self.bins += 1
+        self.seen += frame.values.sum(axis=0)
+        verdicts = [detector.update(frame) for detector in self.detectors.values()]
+        bursts = [v for v in verdicts if v.signal.endswith("_burst")]
+        venue = [v for v in verdicts if v.venue]
+        evidence = self.test.update(bursts, venue)
+        sightings = self._sightings(verdicts, bursts, venue, evidence)
+        changes = self.desk.update(partial.bin, sightings, evidence.score)
+        incidents = [
+            describe(
+                change,
+                case,
+                at_bin=partial.bin,
+                bin_ns=self.bin_ns,
+                accounts=self._accounts(case),
+                trust=self._trust(),
+            )
+            for change, case in changes
+        ]
+        return Step(partial.bin, frame.end_ns, verdicts, evidence, incidents)
+
+    def blind(self) -> dict[str, str]:
+        """Signals that cannot speak, with the reason."""
+        reasons = {}
+        for detector in self.detectors.values():
+            feature = getattr(detector, "feature", None)
+            if feature is not None and not self.seen[Kind[feature.upper()]]:
+                reasons[detector.signal] = "no_input"
+            elif detector.signal not in reasons and not self._warm(detector):
+                reasons[detector.signal] = "warming_up"
+        return reasons
+
+    def _warm(self, detector: Detector) -> bool:
+        bank = getattr(detector, "bank", None)
+        return bank is None or bool(bank.background.warm.any())
+
+    def _sightings(
+        self,
+        verdicts: Sequence[Verdict],
+        bursts: Sequence[Verdict],
+        venue: Sequence[Verdict],
+        evidence: Evidence,
+    ) -> list[Sighting]:
+        """Every stream that is loud now, strongest first, with its venue-wide score."""
+        least = self.desk.options.info - HYSTERESIS_DECADES
+        found: list[Sighting] = []
+        if evidence.score >= least:
+            for q, verdict in enumerate(bursts):
+                joint = max(float(evidence.mixture[q]), float(evidence.mixture[-1]))
+                loud = evidence.streams[q] >= least
+                if joint >= least:
+                    loud |= evidence.members[q]
+                found += self._of(verdict, evidence.streams[q], loud)
+            for verdict in venue:
+                scores = verdict.score - np.log10(3.0)
+                found += self._of(verdict, scores, scores >= least)
+        for verdict in verdicts:
+            if verdict.signal == "drift":
+                score = np.full(verdict.score.shape, self.desk.options.info + DRIFT_DECADES)
+                found += self._of(verdict, score, np.isfinite(verdict.score))
+        return sorted(found, key=lambda s: (-s.score, s.stream))[:SIGHTINGS_MAX]
+
+    def _of(
+        self, verdict: Verdict, scores: NDArray[np.float64], loud: NDArray[np.bool_]
+    ) -> list[Sighting]:
+        return [
+            Sighting(
+                signal=verdict.signal,
+                symbol=VENUE if verdict.venue else self.roster.symbols[row],
+                feature=verdict.feature,
+                score=float(scores[row]),
+                onset_bin=int(verdict.onset_bin[row]),
+                observed=float(verdict.observed[row]),
+                expected=float(verdict.expected[row]),
+            )
+            for row in np.flatnonzero(loud).tolist()
+        ]
+
+    def _accounts(self, case: Case) -> list[AccountEvidence]:
+        """The busiest accounts of each signal over the case's symbols since its onset."""
+        found = []
+        bins = range(case.onset_bin, case.active_bin + 1)
+        for signal in dict.fromkeys(seen.signal for seen in case.streams):
+            streams = [
+                Kind[seen.feature.upper()] << KIND_SHIFT
+                | self._names.symbols[seen.symbol] << ACCOUNT_BITS
+                for seen in case.streams
+                if seen.signal == signal and seen.symbol != VENUE
+            ]
+            found += [
+                AccountEvidence(top.account, signal, top.share, top.count)
+                for top in self.ring.top(streams, bins, self._names.accounts)
+            ]
+        return found
+
+    def _trust(self) -> dict[str, float | str | list[str]]:
+        quiet_hours = self.bins * self.bin_ns / 3.6e12
+        return {
+            "blind": sorted(self.blind()),
+            "calibration": "prior" if quiet_hours < 24 else "measured",
+            "hours_seen": round(quiet_hours, 3),
+        }
+
+    def recode(self, recoding: Recoding) -> None:
+        """Follow the name tables after they were compacted."""
+        self.roster.recode(recoding)
+        self.ring.recode(recoding)
+
+    def _parts(self) -> dict[str, _Part]:
+        parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
+        parts |= {"test": self.test, "roster": self.roster, "ring": self.ring, "desk": self.desk}
+        return parts
+
+    def state(self) -> State:
+        """Everything that the next step depends on, as plain arrays."""
+        state: State = {"bins": np.array(self.bins), "seen": self.seen.copy()}
+        for name, part in self._parts().items():
+            state |= nest(name, part.state())
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Continue exactly where `state` was taken; the names it refers to are in place."""
+        self.bins = int(state["bins"])
+        self.seen = np.array(state["seen"], dtype=np.float64)
+        for name, part in self._parts().items():
+            part.restore(unnest(name, state))

@@ -1,0 +1,122 @@
+"""From a case to an incident that says why: symbols, accounts, expected against observed."""
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Final
+
+from monitor.events import NS_PER_S
+from monitor.incidents import (
+    SYMBOLS_SHOWN,
+    AccountEvidence,
+    Case,
+    Change,
+    Incident,
+    Sighting,
+    SymbolEvidence,
+)
+
+AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
+VENUE: Final = "*"
+EVENTS: Final = {
+    "order": "orders",
+    "cancel": "cancels",
+    "leverage": "leverage changes",
+    "fill": "fills",
+    "liquidation": "liquidations",
+    "reject": "rejects",
+}
+
+
+def describe(
+    change: Change,
+    case: Case,
+    *,
+    at_bin: int,
+    bin_ns: int,
+    accounts: Sequence[AccountEvidence],
+    trust: dict[str, float | str | list[str]],
+) -> Incident:
+    """The incident that tells a change of a case at the end of a bin."""
+    ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
+    return Incident(
+        schema=1,
+        id=case.id,
+        change=change,
+        at_ns=(at_bin + 1) * bin_ns,
+        onset_ns=case.onset_bin * bin_ns,
+        severity=case.severity,
+        signals=list(dict.fromkeys(seen.signal for seen in ranked)),
+        symbols=[_evidence(seen) for seen in ranked[:SYMBOLS_SHOWN]],
+        accounts=list(accounts),
+        score=round(case.score, 3),
+        summary=_summary(change, case, ranked, at_bin, bin_ns, accounts),
+        trust=trust,
+    )
+
+
+def _evidence(seen: Sighting) -> SymbolEvidence:
+    return SymbolEvidence(
+        symbol=seen.symbol,
+        signal=seen.signal,
+        score=round(seen.score, 3),
+        observed=round(seen.observed, 3),
+        expected=round(seen.expected, 3),
+        ratio=round(seen.observed / seen.expected, 3) if seen.expected > 0 else 0.0,
+    )
+
+
+def _summary(
+    change: Change,
+    case: Case,
+    ranked: Sequence[Sighting],
+    at_bin: int,
+    bin_ns: int,
+    accounts: Sequence[AccountEvidence],
+) -> str:
+    """One sentence: what, how much, where, since when, what moved first, who."""
+    lead = ranked[0]
+    alike = [seen for seen in ranked if seen.signal == lead.signal]
+    since = _clock(case.onset_bin * bin_ns)
+    if lead.signal == "drift":
+        text = f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
+    else:
+        text = f"{_events(lead)} at {_ratio(alike)} the expected rate on {_some(alike)}"
+    text += f" since {since} UTC"
+    first = min(ranked, key=lambda s: (s.onset_bin, -s.score, s.symbol))
+    if len(case.streams) > 1 and first.symbol != VENUE:
+        text += f", first {_events(first).lower()} on {first.symbol}"
+    others = [s for s in dict.fromkeys(seen.signal for seen in ranked) if s != lead.signal]
+    if others:
+        text += f", with {' and '.join(others)}"
+    leading = [a for a in accounts if a.signal == lead.signal]
+    if leading and leading[0].share >= 0.2:
+        text += f"; {leading[0].account} made {leading[0].share:.0%} of them"
+    if change == "close":
+        minutes, seconds = divmod(round((at_bin - case.opened_bin) * bin_ns / NS_PER_S), 60)
+        text += f"; over after {minutes} min {seconds:02d} s"
+    return text + "."
+
+
+def _events(seen: Sighting) -> str:
+    return EVENTS.get(seen.feature, seen.feature).capitalize()
+
+
+def _ratio(alike: Sequence[Sighting]) -> str:
+    expected = sum(seen.expected for seen in alike)
+    observed = sum(seen.observed for seen in alike)
+    return f"{observed / expected:.1f}x" if expected > 0 else "many times"
+
+
+def _some(alike: Sequence[Sighting]) -> str:
+    names = [seen.symbol for seen in alike]
+    if names == [VENUE]:
+        return "the whole venue"
+    shown = ", ".join("the whole venue" if n == VENUE else n for n in names[:3])
+    if len(names) > 3:
+        return f"{len(names)} symbols ({shown} and {len(names) - 3} more)"
+    return shown
+
+
+def _clock(ns: int) -> str:
+    moment = datetime.fromtimestamp(ns // NS_PER_S, UTC)
+    return f"{moment:%H:%M:%S}.{ns % NS_PER_S // 1_000_000:03d}"

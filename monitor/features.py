@@ -1,0 +1,92 @@
+"""Closed bins to the matrix that detectors see: symbols by counts, in an order of our own."""
+
+from collections.abc import Mapping
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Frame, State
+from monitor.bins import PartialFrame
+from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Names, Recoding
+from monitor.events import KINDS
+from monitor.textstate import from_names, to_names
+
+_UNSEEN, _REFUSED = -1, -2
+
+
+class Roster:
+    """Which symbol has which row. Symbols are admitted as their first bin closes, by name, so
+    that rows do not depend on arrival; beyond `symbols_max` they are refused and counted."""
+
+    def __init__(self, names: Names, *, symbols_max: int) -> None:
+        if symbols_max < 1:
+            raise ValueError(f"symbols_max must be positive, was {symbols_max}")
+        self.symbols: list[str] = []
+        self.symbols_max = symbols_max
+        self._names = names
+        self._row_of = np.empty(0, np.int64)
+
+    def rows(self, codes: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) row of each symbol code, negative where refused; admits what is new."""
+        missing = len(self._names.symbols.names) - self._row_of.size
+        if missing > 0:
+            self._row_of = np.concatenate([self._row_of, np.full(missing, _UNSEEN)])
+        rows = self._row_of[codes]
+        if (rows == _UNSEEN).any():
+            self._admit(np.unique(codes[rows == _UNSEEN]))
+            rows = self._row_of[codes]
+        return np.asarray(rows)
+
+    def _admit(self, codes: NDArray[np.int64]) -> None:
+        by_name = sorted((self._names.symbols.names[code], int(code)) for code in codes)
+        for name, code in by_name:
+            if len(self.symbols) < self.symbols_max:
+                self._row_of[code] = len(self.symbols)
+                self.symbols.append(name)
+            else:
+                self._row_of[code] = _REFUSED
+
+    def codes(self) -> list[int]:
+        """Symbol code of each row."""
+        return [self._names.symbols[name] for name in self.symbols]
+
+    def recode(self, recoding: Recoding) -> None:
+        """Follow the name tables after they were compacted."""
+        kept = np.flatnonzero(recoding.symbols >= 0)
+        row_of = np.full(len(self._names.symbols.names), _UNSEEN)
+        known = kept[kept < self._row_of.size]
+        row_of[recoding.symbols[known]] = self._row_of[known]
+        self._row_of = row_of
+
+    def state(self) -> State:
+        return {"symbols": from_names(self.symbols)}
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        self.symbols = to_names(state["symbols"])
+        codes = self.codes()
+        self._row_of = np.full(len(self._names.symbols.names), _UNSEEN)
+        self._row_of[codes] = np.arange(len(codes))
+
+
+class FrameBuilder:
+    """Turns the keys of a closed bin into counts."""
+
+    def __init__(self, roster: Roster, *, bin_ns: int) -> None:
+        self.roster = roster
+        self.bin_ns = bin_ns
+        self.refused_total = 0
+
+    def build(self, partial: PartialFrame) -> tuple[Frame, NDArray[np.int64]]:
+        """The frame, and the keys of the events that are in it."""
+        keys = partial.keys
+        rows = self.roster.rows(keys >> ACCOUNT_BITS & SYMBOL_MASK)
+        if rows.size and rows.min() < 0:
+            admitted = rows >= 0
+            self.refused_total += int((~admitted).sum())
+            keys, rows = keys[admitted], rows[admitted]
+        symbols = len(self.roster.symbols)
+        cells = (keys >> KIND_SHIFT) * symbols + rows
+        counts = np.bincount(cells, minlength=symbols * len(KINDS))
+        values = counts.reshape(len(KINDS), symbols).T.astype(np.float64)
+        end_ns = (partial.bin + 1) * self.bin_ns
+        return Frame(partial.bin, end_ns, values, KINDS, partial.skipped), keys

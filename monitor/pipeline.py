@@ -1,0 +1,127 @@
+"""The pure core, whole: raw batches in; bad records, closed bins and incidents out.
+
+No wall clock, no randomness, no I/O. What comes out depends on what went in and on the options.
+"""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import State, nest, unnest
+from monitor.arrival import FutureGuard
+from monitor.bins import Fold, Resume
+from monitor.codec import Codec
+from monitor.columns import KIND_SHIFT, Names
+from monitor.config import Config
+from monitor.detection import Detection, Step
+from monitor.events import KINDS
+from monitor.records import BadRecord, Partition, RawBatch
+from monitor.textstate import from_names, from_text, to_names, to_text
+
+NAMES_SLACK: Final = 131_072  # names that may be forgotten before the tables are compacted
+
+
+@dataclass(slots=True)
+class Taken:
+    """What became of one batch. counts: (8,) good events by kind. ts: their venue times."""
+
+    origin: Partition
+    records: int
+    counts: NDArray[np.int64]
+    ts: NDArray[np.int64]
+    late: int = 0
+    bad: list[BadRecord] = field(default_factory=list)
+
+
+class Pipeline:
+    """Feed batches with `take`; read what bins came to from `steps`."""
+
+    def __init__(self, config: Config) -> None:
+        self.config = config
+        self.names = Names()
+        self.codec = Codec(config.topics, record_bytes_max=config.input.record_bytes_max)
+        self.guard = FutureGuard(future_ns=config.input.future_ns)
+        self.fold = Fold(
+            bin_ns=config.bin_ns,
+            lateness_ns=config.input.lateness_ns,
+            silence_bins=config.silence_bins,
+        )
+        self.detection = self._new_detection()
+        self._names_limit = NAMES_SLACK
+
+    def _new_detection(self) -> Detection:
+        return Detection(
+            self.names,
+            venue=self.config.venue,
+            symbols_max=self.config.input.symbols_max,
+            burst=self.config.burst_options(),
+            desk=self.config.desk_options(),
+            disabled=self.config.detectors.disabled,
+        )
+
+    def take(self, raw: RawBatch) -> Taken:
+        """Decode and count one batch; bins may become ready to close."""
+        decoded = self.codec.decode(raw)
+        columns = self.names.columns(decoded)
+        accepted, refused = self.guard.screen(columns)
+        late = sum(self.fold.add(part) for part in accepted)
+        counts = np.bincount(columns.keys >> KIND_SHIFT, minlength=len(KINDS))
+        bad = [*decoded.bad, *refused]
+        return Taken(raw.origin, len(raw.values), counts, columns.ts, late, bad)
+
+    def steps(self) -> Iterator[Step]:
+        """Judge every bin that has closed, oldest first."""
+        for partial in self.fold.close():
+            yield self.detection.step(partial)
+        self._compact()
+
+    def finish(self) -> Iterator[Step]:
+        """The input has ended: judge every bin that holds anything."""
+        for columns in self.guard.finish():
+            self.fold.add(columns)
+        for partial in self.fold.finish():
+            yield self.detection.step(partial)
+
+    def _compact(self, *, at_least: int | None = None) -> None:
+        """Forget names that nothing refers to, now and then."""
+        known = len(self.names.accounts.names) + len(self.names.symbols.names)
+        if known < (self._names_limit if at_least is None else at_least) or self.guard.holds_any:
+            return
+        keys = [*self.fold.open_keys(), *self.detection.ring.keys()]
+        recoding = self.names.compact(keys, self.detection.roster.codes())
+        self.fold.recode(recoding)
+        self.detection.recode(recoding)
+        kept = len(self.names.accounts.names) + len(self.names.symbols.names)
+        self._names_limit = 2 * kept + NAMES_SLACK
+
+    def resumes(self) -> dict[Partition, Resume]:
+        """Where each partition must be read again after a restart from `state`."""
+        return self.fold.resumes()
+
+    def state(self) -> State:
+        """Everything but open bins, which are rebuilt by reading again from `resumes`."""
+        self._compact(at_least=0)
+        edges = (self.fold.next_bin, self.fold.last_full_bin)
+        names = {
+            "symbols": from_names(self.names.symbols.names),
+            "accounts": from_names(self.names.accounts.names),
+        }
+        detection = nest("detection", self.detection.state())
+        return {**names, "edges": from_text(edges), **detection}
+
+    def restore(
+        self,
+        state: Mapping[str, NDArray[np.generic]],
+        resumes: Mapping[Partition, Resume],
+    ) -> None:
+        """Continue a pipeline that was stopped; records must follow from `resumes`."""
+        self.names.replace(to_names(state["symbols"]), to_names(state["accounts"]))
+        self.fold.next_bin, self.fold.last_full_bin = to_text(
+            state["edges"], tuple[int | None, int | None]
+        )
+        for partition, resume in resumes.items():
+            self.fold.assign(partition, resume)
+        self.detection.restore(unnest("detection", state))
