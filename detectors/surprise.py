@@ -1,8 +1,8 @@
 """Counts to surprise: a CUSUM bank over a learned background, calibrated, that guards itself.
 
-While a stream is alarmed nothing of it is learned. The alarm ends when the evidence has fallen
-from its peak by `RELEASE_NATS` (the burst is over), or after a while, when what the stream does
-has become its normal (a level shift alarms once).
+While a stream is alarmed nothing of it is learned. Evidence is let go when it has fallen from its
+peak by `RELEASE_NATS`: while a burst lasts, that happens once in e^RELEASE_NATS peaks. An alarm
+that lasts ends when what the stream does has become its normal, so a level shift alarms once.
 """
 
 from collections.abc import Mapping
@@ -18,7 +18,8 @@ from detectors.cusum import CusumBank
 from detectors.options import BurstOptions
 from detectors.tail import Tail, TailPrior
 
-RELEASE_NATS: Final = 6.0
+RELEASE_NATS: Final = 3.0
+RAISED_DECADES: Final = 2.0  # below an alarm, from where on evidence is let go when it falls
 TAIL_BLOCK_S: Final = 240.0
 ALARM_PER_S: Final = 1.0 / 86_400.0  # an alarm a day over all streams: what is kept from learning
 # One alarm a day over 200 clustered streams came at 19.3 nats (block dispersion, market removed).
@@ -90,15 +91,17 @@ class SurpriseBank:
         """Raise and release alarms."""
         rare = np.log10(1e9 / (self.options.bin_ns * ALARM_PER_S) * max(score.size, 1))
         loud = score >= rare
-        if not (loud.any() or self.alarmed.any()):
+        raised = (score >= rare - RAISED_DECADES) | self.alarmed
+        if not raised.any():
+            self.peak[:] = 0.0
             return
         self.alarmed |= loud
         self.alarm_bins = np.where(self.alarmed, self.alarm_bins + 1, 0)
-        self.peak = np.where(self.alarmed, np.maximum(self.peak, nats), 0.0)
+        self.peak = np.where(raised, np.maximum(self.peak, nats), 0.0)
         settled = self.alarm_bins >= self.options.bins(self.options.rebaseline_s)
         if settled.any():
             self.background.rebaseline(settled)
-        over = self.alarmed & ((nats < self.peak - RELEASE_NATS) | settled)
+        over = raised & ((nats < self.peak - RELEASE_NATS) | settled)
         if over.any():
             self.cusum.reset(over)
             self.alarmed[over] = False

@@ -98,7 +98,7 @@ class Incidents(Section, frozen=True, kw_only=True):
     infos_per_hour: Positive = 1.0
     join_s: Seconds = 60.0
     hold_s: Positive = 15.0
-    update_s: Positive = 5.0
+    update_s: Positive = 10.0
 
 
 class Checkpoint(Section, frozen=True, kw_only=True):

@@ -17,7 +17,7 @@ from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
 from monitor.events import KINDS, Kind
 from monitor.explain import VENUE, describe
 from monitor.features import FrameBuilder, Roster
-from monitor.incidents import AccountEvidence, Case, Desk, DeskOptions, Incident, Sighting
+from monitor.incidents import AccountEvidence, Case, Change, Desk, DeskOptions, Incident, Sighting
 
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
 HYSTERESIS_DECADES: Final = 1.0
@@ -83,18 +83,22 @@ class Detection:
         evidence = self.test.update(bursts, venue)
         sightings = self._sightings(verdicts, bursts, venue, evidence)
         changes = self.desk.update(partial.bin, sightings, evidence.score)
-        incidents = [
-            describe(
-                change,
-                case,
-                at_bin=partial.bin,
-                bin_ns=self.bin_ns,
-                accounts=self._accounts(case),
-                trust=self._trust(),
-            )
-            for change, case in changes
-        ]
+        incidents = [self._describe(change, case, partial.bin) for change, case in changes]
         return Step(partial.bin, frame.end_ns, verdicts, evidence, incidents)
+
+    def _describe(self, change: Change, case: Case, at_bin: int) -> Incident:
+        return describe(
+            change,
+            case,
+            at_bin=at_bin,
+            bin_ns=self.bin_ns,
+            accounts=self._accounts(case),
+            trust=self._trust(),
+        )
+
+    def open_incidents(self) -> list[Incident]:
+        """What is open now, as it would be told; for whoever starts to look after a restart."""
+        return [self._describe("update", case, case.told_bin) for case in self.desk.open]
 
     def blind(self) -> dict[str, str]:
         """Signals that cannot speak, with the reason."""

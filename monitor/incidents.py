@@ -203,7 +203,7 @@ class Desk:
             case.fresh = True
 
     def _worth_telling(self, case: Case, bin_index: int) -> bool:
-        if not case.fresh and case.score < case.told_score + 1.0:
+        if not case.fresh and case.score < 1.5 * case.told_score:
             return False
         return bin_index - case.told_bin >= self.options.update_bins
 

@@ -41,6 +41,11 @@ class Pipeline:
 
     def __init__(self, config: Config) -> None:
         self.config = config
+        self.reset()
+
+    def reset(self) -> None:
+        """Forget everything, as if nothing had been read."""
+        config = self.config
         self.names = Names()
         self.codec = Codec(config.topics, record_bytes_max=config.input.record_bytes_max)
         self.guard = FutureGuard(future_ns=config.input.future_ns)
@@ -85,10 +90,10 @@ class Pipeline:
         for partial in self.fold.finish():
             yield self.detection.step(partial)
 
-    def _compact(self, *, at_least: int | None = None) -> None:
+    def _compact(self) -> None:
         """Forget names that nothing refers to, now and then."""
         known = len(self.names.accounts.names) + len(self.names.symbols.names)
-        if known < (self._names_limit if at_least is None else at_least) or self.guard.holds_any:
+        if known < self._names_limit or self.guard.holds_any:
             return
         keys = [*self.fold.open_keys(), *self.detection.ring.keys()]
         recoding = self.names.compact(keys, self.detection.roster.codes())
@@ -103,7 +108,6 @@ class Pipeline:
 
     def state(self) -> State:
         """Everything but open bins, which are rebuilt by reading again from `resumes`."""
-        self._compact(at_least=0)
         edges = (self.fold.next_bin, self.fold.last_full_bin)
         names = {
             "symbols": from_names(self.names.symbols.names),

@@ -8,13 +8,14 @@ from pathlib import Path
 
 from monitor.config import Config
 from monitor.detection import Step
+from monitor.errors import UserError
 from monitor.incidents import Incident
 from monitor.pipeline import Pipeline, Taken
 from monitor.records import BadRecord, Partition, RawBatch
 from monitor.sources.files import Log, open_log
 
 
-class BadRecordError(ValueError):
+class BadRecordError(UserError):
     """A bad record under --strict; the message is one line for the user."""
 
 
@@ -30,6 +31,7 @@ class ReplayTotals:
     first_ns: int | None = None
     last_ns: int | None = None
     incidents: int = 0
+    read_bytes: int = 0
 
     @property
     def span_s(self) -> float:
@@ -70,6 +72,11 @@ class Replay:
         self._on_bad = on_bad
         self._record_bytes_max = config.input.record_bytes_max
 
+    @property
+    def total_bytes(self) -> int:
+        """Size of all logs as they are stored."""
+        return sum(log.path.stat().st_size for log in self._logs)
+
     def incidents(self) -> Iterator[Incident]:
         """Every change of an incident, in order."""
         with ExitStack() as stack:
@@ -78,6 +85,7 @@ class Replay:
                 self.totals.count(taken)
                 self._judge(taken.bad)
                 yield from self._changes(self.pipeline.steps())
+                self.totals.read_bytes = sum(log.read_bytes for log in self._logs)
                 self._on_batch(self.totals)
             yield from self._changes(self.pipeline.finish())
 

@@ -12,6 +12,7 @@ import msgspec
 from msgspec.structs import fields
 
 from monitor.config import Config
+from monitor.errors import UserError
 from monitor.schema import Schema, TopicMapping
 
 ENV_PREFIX: Final = "FORESHOCK_"
@@ -19,7 +20,7 @@ _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+?)`")
 _AT: Final = re.compile(r" - at `\$\.?(.*?)`$")
 
 
-class ConfigError(ValueError):
+class ConfigError(UserError):
     """The configuration cannot be used; the message is one line for the user."""
 
 

@@ -1,7 +1,7 @@
 """Incident logs: JSON lines, plain or compressed, in events or envelopes; or Parquet."""
 
 import gzip
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from io import BufferedReader, RawIOBase
 from pathlib import Path
@@ -11,12 +11,13 @@ import msgspec
 import zstandard
 from msgspec import Raw, Struct
 
+from monitor.errors import UserError
 from monitor.records import Partition, RawBatch
 
 CHUNK_BYTES: Final = 1 << 20
 
 
-class LogError(ValueError):
+class LogError(UserError):
     """A log cannot be read; the message is one line for the user."""
 
 
@@ -35,12 +36,16 @@ class _Origin(Struct, gc=False):
     partition: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Log:
-    """One file. enveloped: whether its lines carry topic, partition and offset."""
+    """One file. enveloped: whether its lines carry topic, partition and offset.
+
+    read_bytes: how much of the file as it is stored was read.
+    """
 
     path: Path
     enveloped: bool
+    read_bytes: int = 0
 
     def partitions(self) -> dict[Partition, int]:
         """How many records of each partition an enveloped log holds."""
@@ -60,13 +65,16 @@ class Log:
         """The records in their order. A line longer than a record may be is cut, and so bad."""
         line_bytes_max = record_bytes_max * (2 if self.enveloped else 1)
         first = 0
-        for lines in _chunks(self.path, line_bytes_max):
+        for lines in _chunks(self.path, line_bytes_max, on_read=self._at):
             if self.enveloped:
                 yield from self._opened(lines, first)
             else:
                 origin = Partition(self.path.name, 0)
                 yield RawBatch(origin, lines, range(first, first + len(lines)))
             first += len(lines)
+
+    def _at(self, position: int) -> None:
+        self.read_bytes = position
 
     def _opened(self, lines: list[bytes], first: int) -> Iterator[RawBatch]:
         """Records out of their envelopes; a line that is none becomes a bad record."""
@@ -110,28 +118,32 @@ def _value(raw: Raw) -> bytes | None:
     return None if text == b"null" else text
 
 
-def _chunks(path: Path, line_bytes_max: int) -> Iterator[list[bytes]]:
-    """Non-empty lines, about a chunk at a time."""
+def _chunks(
+    path: Path, line_bytes_max: int, on_read: Callable[[int], None] = lambda _: None
+) -> Iterator[list[bytes]]:
+    """Non-empty lines, about a chunk at a time; on_read hears the position in the file."""
     try:
         if path.suffix == ".parquet":
             yield from _parquet_lines(path)
             return
-        with _open(path) as stream:
-            yield from _split(stream, line_bytes_max)
+        with path.open("rb") as file, _open(path, file) as stream:
+            for lines in _split(stream, line_bytes_max):
+                on_read(file.tell())
+                yield lines
     except (OSError, EOFError, zstandard.ZstdError) as error:
         reason = getattr(error, "strerror", None) or error
         raise LogError(f"{path}: cannot be read: {reason}") from error
 
 
-def _open(path: Path) -> IO[bytes]:
+def _open(path: Path, file: IO[bytes]) -> IO[bytes]:
     if path.suffix == ".gz":
-        return cast("IO[bytes]", gzip.open(path, "rb"))
+        return cast("IO[bytes]", gzip.open(file, "rb"))
     if path.suffix == ".zst":
         reader = zstandard.ZstdDecompressor().stream_reader(
-            path.open("rb"), read_across_frames=True, closefd=True
+            file, read_across_frames=True, closefd=False
         )
         return BufferedReader(cast("RawIOBase", reader), CHUNK_BYTES)
-    return path.open("rb")
+    return file
 
 
 def _split(stream: IO[bytes], line_bytes_max: int) -> Iterator[list[bytes]]:

@@ -1,0 +1,186 @@
+"""The command line: reads arguments, wires, and turns failures into one clear line."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from monitor import __version__
+from monitor.errors import UserError
+from monitor.settings import load
+
+P = ParamSpec("P")
+R = TypeVar("R")
+EXIT_UNUSABLE = 2
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="FORESHOCK_CONFIG",
+    help="TOML file; without it every setting has its default. Any setting can also come from "
+    "the environment, e.g. FORESHOCK_KAFKA__BOOTSTRAP_SERVERS.",
+)
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """What the user can mend ends in one line and exit status 2, never in a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            click.echo(f"foreshock: {' '.join(str(error).split())}", err=True)
+            sys.exit(EXIT_UNUSABLE)
+
+    return wrapped
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.version_option(__version__, message="foreshock %(version)s")
+def main() -> None:
+    """Early warning for perpetual-futures venues.
+
+    Reads the venue's own order, cancel and leverage-change events, and says
+    when they stop looking normal: which symbols, which accounts, since when,
+    and how rare that is on a quiet day.
+
+    \b
+    Try it:           foreshock demo
+    Watch a venue:    foreshock run -c foreshock.toml
+    Look back:        foreshock replay incident.jsonl.zst
+    """
+
+
+@main.command()
+@config_option
+@one_line_errors
+def run(config_path: Path | None) -> None:
+    """Watch a venue: Kafka in, incidents and metrics out.
+
+    Joins the consumer group, reads all topics, and serves /metrics, /healthz,
+    /readyz and /incidents. Several processes in one group are hot standbys of
+    each other. SIGTERM or Ctrl-C writes a checkpoint and exits 0; the next
+    start continues from it.
+    """
+    from monitor.commands.run import run_until_signal
+
+    run_until_signal(load(config_path))
+
+
+@main.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="JSON lines even on a terminal.")
+@click.option("--strict", is_flag=True, help="End with exit status 2 at the first bad record.")
+@click.option(
+    "--dead-letters",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write bad records to this file, with origin and reason.",
+)
+@one_line_errors
+def replay(
+    logs: tuple[Path, ...],
+    config_path: Path | None,
+    as_json: bool,
+    strict: bool,
+    dead_letters: Path | None,
+) -> None:
+    """Run incident LOGS through the same code as a live venue.
+
+    A log is JSON lines (.jsonl, .jsonl.zst, .jsonl.gz), events or the
+    envelopes that `record` writes, or .parquet with a column a field. Several
+    logs are read side by side, by their own clocks. The same logs and settings
+    give the same incidents, byte for byte.
+
+    Incidents go to stdout: as JSON lines, or readable on a terminal. The
+    closing line on stderr counts events, bad and late ones.
+    """
+    from monitor.commands.replay import replay_logs
+
+    replay_logs(
+        load(config_path),
+        logs,
+        as_json=as_json or not sys.stdout.isatty(),
+        strict=strict,
+        dead_letters=dead_letters,
+    )
+
+
+@main.command()
+@click.option("--seconds", default=120.0, show_default=True, help="Stop after this long.")
+@click.option("--keep-running", is_flag=True, help="Do not stop; Ctrl-C ends it.")
+@click.option("--seed", default=7, show_default=True, help="Seed of the exchange.")
+@click.option("--port", default=9108, show_default=True, help="Port of /metrics; 0 picks one.")
+@one_line_errors
+def demo(seconds: float, keep_running: bool, seed: int, port: int) -> None:
+    """See it work: a broker, a small exchange, and the monitor, for two minutes.
+
+    Starts an embedded Kafka-compatible broker and a seeded exchange of twelve
+    symbols that publishes to it in real time. About a minute in, makers pull
+    their quotes on five symbols at once. The monitor reads it over the wire.
+    """
+    from monitor.demo.show import show
+
+    show(seconds=None if keep_running else seconds, seed=seed, port=port)
+
+
+@main.command()
+@config_option
+@click.option("--connect", is_flag=True, help="Also ask the brokers for the topics.")
+@one_line_errors
+def check(config_path: Path | None, connect: bool) -> None:
+    """Say whether the configuration is sound, and what it comes to.
+
+    Prints every setting with its value. With --connect it also asks the
+    brokers whether the topics exist and are partitioned alike. Exit status 2
+    when something must be mended.
+    """
+    from monitor.commands.check import check_brokers, describe
+
+    config = load(config_path)
+    click.echo(describe(config))
+    if connect:
+        click.echo(check_brokers(config))
+    click.echo("configuration is sound")
+
+
+@main.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    type=click.Choice(["lobster", "bitstamp", "binance"]),
+    help="The form of the files.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The incident log to write: .jsonl, .jsonl.zst or .jsonl.gz.",
+)
+@one_line_errors
+def convert(paths: tuple[Path, ...], source: str, output: Path) -> None:
+    """Turn real order logs into an incident log.
+
+    \b
+    lobster   NASDAQ messages: the .zip as LOBSTER delivers it
+    bitstamp  order events in CSV, plain or .xz
+    binance   USD-M futures stream captures, "local_ns json" a line, .gz
+
+    Several files become one log, in the order of time.
+    """
+    from monitor.commands.convert import convert_logs
+
+    convert_logs(source, paths, output)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,43 @@
+"""`foreshock run`."""
+
+import asyncio
+import signal
+
+import structlog
+
+from monitor.config import Config
+from monitor.errors import UserError
+from monitor.incidents import Incident
+from monitor.logs import configure
+from monitor.service import Service
+
+_log = structlog.get_logger(__name__)
+
+
+def run_until_signal(config: Config) -> None:
+    """Run a service until SIGTERM or SIGINT, which drain it."""
+    configure()
+    try:
+        asyncio.run(_run(Service(config, on_incident=_tell)))
+    except OSError as error:
+        address = f"{config.http.host}:{config.http.port}"
+        raise UserError(f"http {address}: {error.strerror or error}") from error
+
+
+async def _run(service: Service) -> None:
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, service.stop)
+    await service.run()
+    _log.info("drained")
+
+
+def _tell(incident: Incident) -> None:
+    write = _log.warning if incident.severity == "page" else _log.info
+    write(
+        f"incident {incident.change}",
+        id=incident.id,
+        severity=incident.severity,
+        score=incident.score,
+        summary=incident.summary,
+    )

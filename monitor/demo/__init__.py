@@ -1,0 +1,1 @@
+"""The demo: a broker, a small exchange, and the monitor."""

@@ -1,0 +1,15 @@
+"""The error tree.
+
+    UserError               something the user can mend; its message is one line, exit status 2
+    ├── ConfigError         settings.py    a key, its value, and what is allowed
+    ├── LogError            sources/files  a log that cannot be read
+    ├── BadRecordError      replay.py      a bad record under --strict
+    ├── ConvertError        convert/       a real log in another form than was said
+    └── BrokerUnavailable   broker.py      the embedded broker did not start
+
+A bad record is no error: it is counted and passed over. A broken invariant asserts and dies.
+"""
+
+
+class UserError(Exception):
+    """Something the user can mend; the message is one line."""

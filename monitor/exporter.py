@@ -1,0 +1,225 @@
+"""What the monitor knows, as Prometheus metrics; label sets are bounded.
+
+Counters count what happened. Gauges are read from the last step at scrape time, so a symbol that
+leaves the top of its signal leaves the exposition too.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+import numpy as np
+from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client.core import (
+    CounterMetricFamily,
+    GaugeMetricFamily,
+    HistogramMetricFamily,
+    Metric,
+)
+from prometheus_client.registry import Collector
+
+from monitor import __version__
+from monitor.codec import REASONS
+from monitor.detection import Step
+from monitor.events import KINDS
+from monitor.explain import VENUE
+from monitor.incidents import SEVERITIES, Incident
+from monitor.pipeline import Taken
+from monitor.records import Partition
+
+BLIND_REASONS: Final = ("no_input", "warming_up", "stalled")
+SCORE_MIN: Final = 1.0  # decades; below, a stream is not worth a series
+STEP_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
+DELAY_BUCKETS: Final = np.array([0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600.0])
+
+
+class Exporter(Collector):
+    """Collects from one process; `registry` is what /metrics shows."""
+
+    def __init__(self, topics: Sequence[str], signals: Sequence[str], *, scores_max: int) -> None:
+        self.registry = CollectorRegistry()
+        self.signals = list(dict.fromkeys(signals))
+        self._scores_max = scores_max
+        registry = self.registry
+        self._events = Counter(
+            "foreshock_events", "Good events read.", ["topic", "type"], registry=registry
+        )
+        self._bad = Counter(
+            "foreshock_bad_records", "Records passed over.", ["topic", "reason"], registry=registry
+        )
+        self._late = Counter(
+            "foreshock_late_events",
+            "Events whose bin had closed for their partition.",
+            ["topic"],
+            registry=registry,
+        )
+        self._incidents = Counter(
+            "foreshock_incidents",
+            "Incidents opened, by their lead signal; one counts again where it turns worse.",
+            ["severity", "signal"],
+            registry=registry,
+        )
+        self._bins = Counter("foreshock_bins", "Bins closed.", registry=registry)
+        self._steps = Histogram(
+            "foreshock_step_seconds",
+            "Time to judge one closed bin.",
+            buckets=STEP_BUCKETS,
+            registry=registry,
+        )
+        for topic in topics:
+            self._late.labels(topic)
+            for reason in REASONS:
+                self._bad.labels(topic, reason)
+            for kind in KINDS[:4]:
+                self._events.labels(topic, kind)
+        for severity in SEVERITIES:
+            for signal in self.signals:
+                self._incidents.labels(severity, signal)
+        self.delays = np.zeros(DELAY_BUCKETS.size + 1, np.int64)
+        self.delay_sum_s = 0.0
+        self._read_total = 0
+        self.open: dict[str, Incident] = {}
+        self.lag: dict[Partition, int] = {}
+        self.blind: Mapping[str, str] = {}
+        self.watermark_ns: int | None = None
+        self.refused_total = 0
+        self.dropped_total = 0
+        self._told: set[tuple[str, str]] = set()
+        self._last: tuple[Step, Sequence[str]] | None = None
+        registry.register(self)
+
+    def took(self, taken: Taken, now_s: float) -> None:
+        """Count one batch that arrived at `now_s`, wall time in seconds."""
+        topic = taken.origin.topic
+        self._read_total += int(taken.counts.sum())
+        for code in np.flatnonzero(taken.counts).tolist():
+            self._events.labels(topic, KINDS[code]).inc(int(taken.counts[code]))
+        if taken.late:
+            self._late.labels(topic).inc(taken.late)
+        for bad in taken.bad:
+            self._bad.labels(topic, bad.reason).inc()
+        if taken.ts.size:
+            delays = now_s - taken.ts / 1e9
+            self.delays += np.bincount(
+                np.searchsorted(DELAY_BUCKETS, delays), minlength=self.delays.size
+            )
+            self.delay_sum_s += float(delays.sum())
+
+    def events_total(self) -> int:
+        """Good events read since the start."""
+        return self._read_total
+
+    def stepped(self, step: Step, symbols: Sequence[str], seconds: float) -> None:
+        """Take in one closed bin that took `seconds` to judge."""
+        self._steps.observe(seconds)
+        self._bins.inc()
+        self._last = (step, symbols)
+        self.watermark_ns = step.end_ns
+        for incident in step.incidents:
+            if incident.change == "close":
+                self.open.pop(incident.id, None)
+            else:
+                self.open[incident.id] = incident
+            if (incident.id, incident.severity) not in self._told:
+                self._told.add((incident.id, incident.severity))
+                self._incidents.labels(incident.severity, incident.signals[0]).inc()
+            if incident.change == "close":
+                self._told -= {(incident.id, severity) for severity in SEVERITIES}
+
+    def collect(self) -> Iterable[Metric]:
+        """Gauges as they stand at this scrape."""
+        build = GaugeMetricFamily(
+            "foreshock_build_info", "The running version; always 1.", labels=["version"]
+        )
+        build.add_metric([__version__], 1)
+        yield build
+        yield GaugeMetricFamily(
+            "foreshock_watermark_timestamp_seconds",
+            "Event time up to which everything was judged; 0 before the first bin.",
+            value=(self.watermark_ns or 0) / 1e9,
+        )
+        yield GaugeMetricFamily(
+            "foreshock_symbols", "Symbols watched.", value=len(self._last[1]) if self._last else 0
+        )
+        yield from self._counters()
+        yield self._lags()
+        yield self._scores()
+        yield self._open_incidents()
+        yield self._blindness()
+        yield self._delays()
+
+    def _counters(self) -> Iterable[Metric]:
+        yield CounterMetricFamily(
+            "foreshock_refused_events",
+            "Events of symbols beyond symbols_max.",
+            value=self.refused_total,
+        )
+        yield CounterMetricFamily(
+            "foreshock_dropped_messages",
+            "Messages that a sink's full queue dropped.",
+            value=self.dropped_total,
+        )
+
+    def _lags(self) -> Metric:
+        family = GaugeMetricFamily(
+            "foreshock_consumer_lag_records",
+            "Records between what was read and the end.",
+            labels=["topic", "partition"],
+        )
+        for (topic, partition), lag in sorted(self.lag.items()):
+            family.add_metric([topic, str(partition)], lag)
+        return family
+
+    def _scores(self) -> Metric:
+        """The loudest symbols of each signal, if they are loud at all."""
+        family = GaugeMetricFamily(
+            "foreshock_signal_score",
+            "Decades of surprise of a stream: k is once in 10^k quiet bins.",
+            labels=["signal", "symbol"],
+        )
+        if self._last is None:
+            return family
+        step, symbols = self._last
+        best: dict[tuple[str, str], float] = {}
+        for verdict in step.verdicts:
+            score = np.nan_to_num(verdict.score, nan=-np.inf)
+            for row in np.argsort(-score, kind="stable")[: self._scores_max].tolist():
+                if score[row] >= SCORE_MIN:
+                    stream = verdict.signal, VENUE if verdict.venue else symbols[row]
+                    best[stream] = max(best.get(stream, 0.0), float(score[row]))
+        for (signal, symbol), value in best.items():
+            family.add_metric([signal, symbol], value)
+        return family
+
+    def _open_incidents(self) -> Metric:
+        family = GaugeMetricFamily(
+            "foreshock_incidents_open",
+            "Open incidents by severity and every signal that is part of them.",
+            labels=["severity", "signal"],
+        )
+        counts = {(severity, signal): 0 for severity in SEVERITIES for signal in self.signals}
+        for incident in self.open.values():
+            for signal in incident.signals:
+                counts[incident.severity, signal] = counts.get((incident.severity, signal), 0) + 1
+        for (severity, signal), count in counts.items():
+            family.add_metric([severity, signal], count)
+        return family
+
+    def _blindness(self) -> Metric:
+        family = GaugeMetricFamily(
+            "foreshock_blind",
+            "1 where a signal cannot speak, by reason; 0 where it can.",
+            labels=["signal", "reason"],
+        )
+        for signal in self.signals:
+            for reason in BLIND_REASONS:
+                family.add_metric([signal, reason], float(self.blind.get(signal) == reason))
+        return family
+
+    def _delays(self) -> Metric:
+        family = HistogramMetricFamily(
+            "foreshock_event_delay_seconds", "Wall time less venue time as events are read."
+        )
+        cumulative = np.cumsum(self.delays).tolist()
+        bounds = [*map(str, DELAY_BUCKETS.tolist()), "+Inf"]
+        family.add_metric([], list(zip(bounds, cumulative, strict=True)), self.delay_sum_s)
+        return family

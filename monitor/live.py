@@ -1,0 +1,102 @@
+"""The live half of the shell: which partitions are held, from where, and who is waited for."""
+
+from collections.abc import Callable, Collection
+from typing import Final
+
+import structlog
+
+from monitor.bins import PartitionClock, Resume
+from monitor.checkpoint import CheckpointError, CheckpointStore
+from monitor.config import Config
+from monitor.pipeline import Pipeline
+from monitor.records import Partition
+from monitor.sources.kafka import KafkaSource
+
+NEVER: Final = -(2**62)
+_log = structlog.get_logger(__name__)
+
+
+class Holdings:
+    """The partitions that this process reads, kept in step with the pipeline's fold."""
+
+    def __init__(self, config: Config, pipeline: Pipeline, store: CheckpointStore | None) -> None:
+        self.config = config
+        self.pipeline = pipeline
+        self.store = store
+        self.behind: set[Partition] = set()
+
+    @property
+    def partitions(self) -> Collection[Partition]:
+        return self.pipeline.fold.partitions.keys()
+
+    async def take_over(self, source: KafkaSource, assigned: Collection[Partition]) -> bool:
+        """Seek every assigned partition to where it must be read; True if state was restored.
+
+        What this process still holds goes on where it was. A process that holds nothing starts
+        from the checkpoint; partitions it does not know, from the group's committed offsets; what
+        nobody has read before, from where the configuration says.
+        """
+        fold = self.pipeline.fold
+        for lost in set(self.partitions) - set(assigned):
+            fold.revoke(lost)
+        if not fold.partitions:
+            self.pipeline.reset()  # another member has gone on from what was held here
+            fold = self.pipeline.fold
+        restored = bool(assigned) and not fold.partitions and self._restore(assigned)
+        fresh = [p for p in assigned if p not in fold.partitions]
+        if fresh:
+            await self._begin(source, fresh)
+        for partition in assigned:
+            source.seek(partition, fold.partitions[partition].position)
+        return restored
+
+    def _restore(self, assigned: Collection[Partition]) -> bool:
+        try:
+            checkpoint = self.store.load() if self.store is not None else None
+        except CheckpointError as error:
+            _log.warning("checkpoint refused; baselines are learned anew", reason=str(error))
+            return False
+        if checkpoint is None:
+            return False
+        resumes = {p: r for p, r in checkpoint.resumes.items() if p in assigned}
+        self.pipeline.restore(checkpoint.state, resumes)
+        _log.info("continuing from checkpoint", partitions=len(resumes))
+        return True
+
+    async def _begin(self, source: KafkaSource, fresh: Collection[Partition]) -> None:
+        fold = self.pipeline.fold
+        committed = await source.committed(fresh)
+        unread = [p for p in fresh if p not in committed]
+        start = await source.start_offsets(unread) if unread else {}
+        for partition in fresh:
+            if partition in committed:
+                resume, next_bin = committed[partition]
+                if fold.next_bin is None:
+                    fold.next_bin = next_bin
+            else:
+                resume = Resume(start[partition], NEVER, start[partition])
+            fold.assign(partition, resume)
+
+    def mark_idle(
+        self,
+        source: KafkaSource,
+        now_s: float,
+        heard_s: dict[Partition, float],
+        on_idle: Callable[[Partition, PartitionClock], None],
+    ) -> None:
+        """Stop waiting for partitions that are read to their end and have been silent."""
+        for partition, clock in self.pipeline.fold.partitions.items():
+            silent_s = now_s - heard_s.setdefault(partition, now_s)
+            if clock.idle or silent_s < self.config.kafka.idle_after_s:
+                continue
+            lag = source.lag(partition, clock.position)
+            if lag == 0 or (lag is None and clock.clock_ns == NEVER):
+                clock.idle = True
+                on_idle(partition, clock)
+
+    def hold_back(self, source: KafkaSource) -> None:
+        """Pause partitions that run ahead of the slowest one that is waited for."""
+        clocks = self.pipeline.fold.partitions
+        waited = [c.clock_ns for c in clocks.values() if c.waited_for and c.clock_ns != NEVER]
+        limit = min(waited, default=0) + round(self.config.kafka.run_ahead_s * 1e9)
+        source.hold([p for p, clock in clocks.items() if waited and clock.clock_ns > limit])

@@ -1,0 +1,249 @@
+"""`foreshock run`: Kafka in, incidents and metrics out, until told to stop."""
+
+import asyncio
+import time
+from collections.abc import Callable, Collection, Sequence
+from pathlib import Path
+from typing import Final
+
+import structlog
+from aiokafka.errors import KafkaConnectionError, KafkaError
+
+from monitor.bins import PartitionClock
+from monitor.checkpoint import CheckpointStore
+from monitor.config import Config
+from monitor.exporter import Exporter
+from monitor.http import Status, serve
+from monitor.incidents import Incident, encode
+from monitor.live import Holdings
+from monitor.pipeline import Pipeline
+from monitor.records import BadRecord, Partition, RawBatch
+from monitor.sinks.files import AuditLog, DeadLetterFile
+from monitor.sinks.kafka import KafkaSink
+from monitor.sinks.letters import letter
+from monitor.sources.kafka import KafkaSource, client_options
+
+RETRY_S: Final = 2.0
+TICK_S: Final = 0.5
+FLUSH_S: Final = 10.0
+_log = structlog.get_logger(__name__)
+
+
+class Outputs:
+    """Where incidents and bad records go: the audit log first, then the rest."""
+
+    def __init__(self, config: Config, on_incident: Callable[[Incident], None]) -> None:
+        out = config.output
+        self._on_incident = on_incident
+        self.audit = AuditLog(Path(out.audit_log)) if out.audit_log else None
+        self._letters = DeadLetterFile(Path(out.dead_letter_file)) if out.dead_letter_file else None
+        options = client_options(config.kafka)
+        self.sinks = {
+            topic: KafkaSink(options, topic, queue_max=out.queue_max)
+            for topic in (out.alerts_topic, out.dead_letter_topic)
+            if topic is not None
+        }
+        self._alerts = self.sinks.get(out.alerts_topic or "")
+        self._dead_letters = self.sinks.get(out.dead_letter_topic or "")
+
+    def start(self) -> None:
+        for sink in self.sinks.values():
+            sink.start()
+
+    def tell(self, incidents: Sequence[Incident]) -> None:
+        """Send changes of incidents on; one that the audit log holds already is not news."""
+        for incident in incidents:
+            news = self.audit is None or self.audit.write(incident)
+            if self._alerts is not None:
+                self._alerts.send(incident.id.encode(), encode(incident))
+            if news:
+                self._on_incident(incident)
+
+    def bury(self, bad: Sequence[BadRecord]) -> None:
+        """Send bad records to the dead letters, if there are any."""
+        for record in bad:
+            if self._letters is not None:
+                self._letters.write(record)
+            if self._dead_letters is not None:
+                self._dead_letters.send(record.origin.topic.encode(), letter(record))
+
+    @property
+    def dropped_total(self) -> int:
+        return sum(sink.dropped_total for sink in self.sinks.values())
+
+    async def flush(self) -> None:
+        for sink in self.sinks.values():
+            await sink.flush(FLUSH_S)
+
+    async def stop(self) -> None:
+        for sink in self.sinks.values():
+            await sink.stop(FLUSH_S)
+        for file in (self.audit, self._letters):
+            if file is not None:
+                file.close()
+
+
+class Service:
+    """One monitor. `run` returns after `stop` was called and everything was put away."""
+
+    def __init__(
+        self, config: Config, *, on_incident: Callable[[Incident], None] = lambda _: None
+    ) -> None:
+        self.config = config
+        self.pipeline = Pipeline(config)
+        directory = config.checkpoint.directory
+        store = CheckpointStore(Path(directory), config) if directory else None
+        self.holdings = Holdings(config, self.pipeline, store)
+        self.outputs = Outputs(config, on_incident)
+        signals = [d.signal for d in self.pipeline.detection.detectors.values()]
+        self.exporter = Exporter(
+            config.all_topics, signals, scores_max=config.http.scores_per_signal_max
+        )
+        self.status = Status(self.exporter)
+        self._stopping = asyncio.Event()
+        self._busy = asyncio.Lock()  # held while state is between two consistent points
+        self._heard_s: dict[Partition, float] = {}
+        self._saved_s = time.monotonic()
+        self._ticked_s = 0.0
+        self._source: KafkaSource | None = None
+
+    def stop(self) -> None:
+        """Ask `run` to drain and return."""
+        self._stopping.set()
+
+    async def run(self) -> None:
+        """Serve until stopped. Brokers that vanish are waited for."""
+        self.outputs.start()
+        async with serve(self.config.http, self.status):
+            try:
+                while not self._stopping.is_set():
+                    try:
+                        await self._consume()
+                    except KafkaConnectionError as error:
+                        _log.warning("no broker answers", error=str(error))
+                    except KafkaError as error:
+                        _log.warning("reading failed; trying again", error=repr(error))
+                    await self._pause(RETRY_S)
+            finally:
+                await self.outputs.stop()
+
+    async def _pause(self, seconds: float) -> None:
+        try:
+            await asyncio.wait_for(self._stopping.wait(), seconds)
+        except TimeoutError:
+            return
+
+    async def _consume(self) -> None:
+        """Join the group and read until stopped or until the client gives up."""
+        source = KafkaSource(
+            self.config.kafka,
+            self.config.all_topics,
+            progress=lambda: self.pipeline.fold.next_bin or 0,
+            on_revoked=self._revoked,
+            on_assigned=self._assigned,
+        )
+        self._source = source
+        try:
+            await source.start()
+            while not self._stopping.is_set():
+                batches = await source.poll(self.config.kafka.poll_records_max)
+                async with self._busy:
+                    await self._take(batches)
+                    await self._tick()
+                await asyncio.sleep(0)
+            async with self._busy:
+                await self._save()
+        finally:
+            self._source = None
+            self.status.assigned = False
+            await source.stop()
+
+    async def _take(self, batches: Sequence[RawBatch]) -> None:
+        """Count batches and judge the bins that closed."""
+        now_s = time.time()
+        fold = self.pipeline.fold
+        for raw in batches:
+            if raw.origin not in fold.partitions:
+                continue  # taken away while the batch was on its way
+            self._wake(raw.origin)
+            taken = self.pipeline.take(raw)
+            self.exporter.took(taken, now_s)
+            if taken.bad:
+                self.outputs.bury(taken.bad)
+        started = time.perf_counter()
+        for step in self.pipeline.steps():
+            ended = time.perf_counter()
+            self.exporter.stepped(step, self.pipeline.detection.roster.symbols, ended - started)
+            if step.incidents:
+                self.status.tell(step.incidents)
+                self.outputs.tell(step.incidents)
+            self.status.stepped_s = time.monotonic()
+            started = time.perf_counter()
+
+    def _wake(self, partition: Partition) -> None:
+        """A partition spoke: it is waited for again, and the idle time it had is on record."""
+        self._heard_s[partition] = time.monotonic()
+        clock = self.pipeline.fold.partitions[partition]
+        if clock.idle:
+            self._note(partition, clock, "awake")
+
+    def _note(self, partition: Partition, clock: PartitionClock, decision: str) -> None:
+        """Put a decision by wall time on record: bins before `bin` closed without the partition,
+        whose records from `offset` on are late for them."""
+        if self.outputs.audit is not None:
+            self.outputs.audit.note(
+                {
+                    "decision": decision,
+                    "topic": partition.topic,
+                    "partition": partition.partition,
+                    "offset": clock.position,
+                    "bin": self.pipeline.fold.next_bin,
+                }
+            )
+
+    async def _tick(self) -> None:
+        """What is done now and then: idle partitions, pauses, gauges, checkpoints."""
+        now_s = time.monotonic()
+        if now_s - self._ticked_s < TICK_S or self._source is None:
+            return
+        self._ticked_s = now_s
+        clocks = self.pipeline.fold.partitions
+        self.holdings.mark_idle(
+            self._source, now_s, self._heard_s, lambda p, c: self._note(p, c, "idle")
+        )
+        self.holdings.hold_back(self._source)
+        lags = {p: self._source.lag(p, clock.position) for p, clock in clocks.items()}
+        self.exporter.lag = {p: lag for p, lag in lags.items() if lag is not None}
+        self.exporter.blind = self.pipeline.detection.blind()
+        self.exporter.refused_total = self.pipeline.detection.frames.refused_total
+        self.exporter.dropped_total = self.outputs.dropped_total
+        self.status.assigned = bool(clocks)
+        self.status.ticked_s = now_s
+        if now_s - self._saved_s >= self.config.checkpoint.every_s:
+            await self._save()
+
+    async def _save(self) -> None:
+        """Everything told, then state on disk, then offsets: in this order nothing is lost."""
+        self._saved_s = time.monotonic()
+        fold = self.pipeline.fold
+        if fold.next_bin is None or not fold.partitions:
+            return
+        resumes = self.pipeline.resumes()
+        await self.outputs.flush()
+        if self.holdings.store is not None:
+            await asyncio.to_thread(self.holdings.store.save, self.pipeline.state(), resumes)
+        if self._source is not None:
+            await self._source.commit(resumes, fold.next_bin)
+
+    async def _revoked(self) -> None:
+        async with self._busy:
+            await self._save()
+
+    async def _assigned(self, assigned: Collection[Partition]) -> None:
+        async with self._busy:
+            if self._source is None:
+                return
+            await self.holdings.take_over(self._source, assigned)
+            self._heard_s = dict.fromkeys(assigned, time.monotonic())
+            self.status.tell_open(self.pipeline.detection)
+            _log.info("partitions assigned", partitions=len(assigned))

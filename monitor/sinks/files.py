@@ -1,0 +1,66 @@
+"""Files that are only ever appended to: the audit log, and dead letters."""
+
+import os
+from collections import deque
+from pathlib import Path
+from typing import IO, Final
+
+import msgspec
+
+from monitor.incidents import Incident, encode
+from monitor.records import BadRecord
+from monitor.sinks.letters import letter
+
+REMEMBERED: Final = 10_000
+
+
+class AuditLog:
+    """Every change of an incident, one JSON line each; a change told twice is written once.
+
+    After a crash the bins since the last checkpoint are judged again and tell the same changes,
+    byte for byte; the last lines of the file say which of them are already there.
+    """
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._told: set[bytes] = set()
+        if path.exists():
+            with path.open("rb") as file:
+                self._told.update(line.rstrip(b"\n") for line in deque(file, REMEMBERED))
+        self._file: IO[bytes] = path.open("ab")
+
+    def write(self, incident: Incident) -> bool:
+        """Append, durably; False where the line was there before."""
+        line = encode(incident)
+        if line in self._told:
+            return False
+        self._told.add(line)
+        self._append(line)
+        return True
+
+    def note(self, decision: dict[str, object]) -> None:
+        """Append something that was decided by wall time, so that a replay can repeat it."""
+        self._append(msgspec.json.encode(decision))
+
+    def _append(self, line: bytes) -> None:
+        self._file.write(line + b"\n")
+        self._file.flush()
+        os.fsync(self._file.fileno())
+
+    def close(self) -> None:
+        self._file.close()
+
+
+class DeadLetterFile:
+    """Bad records with their origin and reason, one JSON line each."""
+
+    def __init__(self, path: Path) -> None:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self._file: IO[bytes] = path.open("ab")
+
+    def write(self, bad: BadRecord) -> None:
+        """Append one record."""
+        self._file.write(letter(bad) + b"\n")
+
+    def close(self) -> None:
+        self._file.close()
