@@ -74,8 +74,15 @@ class Background:
             grow(self, _PER_STREAM, streams)
             self._refresh()
 
-    def learn(self, x: Floats, expected: Floats, guarded: NDArray[np.bool_]) -> bool:
-        """Take one bin in. x: (S,) counts, NaN unobserved; guarded streams are not learned.
+    def learn(
+        self,
+        x: Floats,
+        expected: Floats,
+        guarded: NDArray[np.bool_],
+        suspected: NDArray[np.bool_],
+    ) -> bool:
+        """Take one bin in. x: (S,) counts, NaN unobserved. Guarded streams are not learned; of
+        suspected streams the mean stands still, while their noise is noise.
 
         Returns whether mean and dispersion were refreshed.
         """
@@ -87,13 +94,13 @@ class Background:
         self.bins_in_block += 1
         if self.bins_in_block < self._block:
             return False
-        self._end_block(guarded)
+        self._end_block(guarded, suspected)
         return True
 
-    def _end_block(self, guarded: NDArray[np.bool_]) -> None:
+    def _end_block(self, guarded: NDArray[np.bool_], suspected: NDArray[np.bool_]) -> None:
         """Queue this block and learn the one that is old enough."""
         old_x, old_bins = self.waiting_x[0], self.waiting_bins[0]
-        usable = np.isfinite(old_x) & (old_bins > 0) & ~guarded
+        usable = np.isfinite(old_x) & (old_bins > 0) & ~(guarded | suspected)
         spread = WINSOR_SD * np.sqrt(self.dispersion * self.mean * old_bins) + 3.0
         known = self.weight >= 2 * self._block
         cut = np.where(known, np.minimum(old_x, self.mean * old_bins + spread), old_x)

@@ -18,13 +18,14 @@ from detectors.base import Floats, State, Verdict, nest, pack, unnest, unpack
 from detectors.options import BurstOptions
 from detectors.tail import Tail, TailPrior
 
-SHARE: Final = 0.02  # p0: of streams believed to be part of an anomaly
+SHARE: Final = 0.1  # p0: of streams believed to be part of an anomaly
+MEMBER_SHARE: Final = 0.02  # the same, where streams are named: nobody is accused lightly
 TESTS: Final = 3
 SCORE_MAX: Final = 30.0
 MEMORY_S: Final = 1800.0
 WARM_UP_S: Final = 60.0
 GUARD_DECADES: Final = 5.0  # from here on nothing is learned
-PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=2.0)
+PRIOR: Final = TailPrior(level=3.0, share=0.3, excess=1.0, exceedances=10.0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +64,8 @@ class CorrelatedTest:
         known = np.nan_to_num(scores, nan=0.0)
         streams = np.where(np.isfinite(scores), scores, -np.inf) - np.log10(max(counted, 1) * TESTS)
         mixture = self._mixture(known, counted)
-        lifted = SHARE * 10.0 ** np.minimum(known, SCORE_MAX)
-        members = (lifted > 1.0 - SHARE) & (mixture[:-1, None] > 0)
+        lifted = MEMBER_SHARE * 10.0 ** np.minimum(known, SCORE_MAX)
+        members = (lifted > 1.0 - MEMBER_SHARE) & (mixture[:-1, None] > 0)
         alone = [float(np.nanmax(v.score, initial=-np.inf)) for v in venue]
         tests = [float(streams.max(initial=-np.inf)), float(mixture.max())]
         tests += [score - np.log10(TESTS * max(len(venue), 1)) for score in alone]
@@ -76,7 +77,7 @@ class CorrelatedTest:
         statistic = np.append(each, each.sum())
         if counted == 0:
             return np.full(statistic.shape, -np.inf)
-        sd = np.sqrt(np.maximum(self.square - self.mean**2, 0.25))
+        sd = np.sqrt(np.maximum(self.square - self.mean**2, 1.0))
         z = ((statistic - self.mean) / sd)[:, None]
         warm = self.bins >= self._warm_bins
         decades = self.tail.decades(z)[:, 0] - np.log10(TESTS * statistic.size)

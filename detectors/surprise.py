@@ -20,6 +20,7 @@ from detectors.tail import Tail, TailPrior
 
 RELEASE_NATS: Final = 3.0
 RAISED_DECADES: Final = 2.0  # below an alarm, from where on evidence is let go when it falls
+SUSPECT_DECADES: Final = 3.0  # from here on the mean stands still, lest it follow a slow rise
 TAIL_BLOCK_S: Final = 240.0
 ALARM_PER_S: Final = 1.0 / 86_400.0  # an alarm a day over all streams: what is kept from learning
 # One alarm a day over 200 clustered streams came at 19.3 nats (block dispersion, market removed).
@@ -83,7 +84,7 @@ class SurpriseBank:
         surprise = Surprise(score, *self.cusum.since_onset(best))
         self._guard(score, evidence[best, streams])
         self.tail.learn(evidence, self.alarmed | ~ready)
-        if self.background.learn(x, expected, self.alarmed):
+        if self.background.learn(x, expected, self.alarmed, score >= SUSPECT_DECADES):
             self.cusum.tune(self.background.dispersion)
         return surprise
 

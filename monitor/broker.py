@@ -110,16 +110,29 @@ async def _wait_until_it_answers(process: asyncio.subprocess.Process, address: s
     while loop.time() < until:
         if process.returncode is not None:
             raise BrokerUnavailable(f"the embedded broker ended at once ({process.returncode})")
-        admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2_000)
-        try:
-            await admin.start()
-        except (KafkaError, OSError):
-            await asyncio.sleep(0.1)
-        else:
-            return
-        finally:
-            await admin.close()
+        if await _accepts(address):
+            admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2_000)
+            try:
+                await admin.start()
+            except KafkaError:
+                pass
+            else:
+                return
+            finally:
+                await admin.close()
+        await asyncio.sleep(0.1)
     raise BrokerUnavailable(f"the embedded broker did not answer within {START_S:.0f} s")
+
+
+async def _accepts(address: str) -> bool:
+    host, _, port = address.partition(":")
+    try:
+        _, writer = await asyncio.open_connection(host, int(port))
+    except OSError:
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

@@ -79,11 +79,7 @@ class Codec:
             joined = b"\n".join(values)  # type: ignore[arg-type] # None raises TypeError
         except TypeError:
             return None
-        if len(joined) > self._record_bytes_max and any(
-            len(value or b"") > self._record_bytes_max for value in values
-        ):
-            return None
-        if not _one_object_a_line(joined, len(values)):
+        if not _one_object_a_line(joined, len(values), self._record_bytes_max):
             return None
         if schema.mapping is not None and _names_its_type(joined):
             return None
@@ -141,14 +137,16 @@ def bad_record(raw: RawBatch, row: int, reason: str) -> BadRecord:
     return BadRecord(raw.origin, raw.offsets[row], timestamp_ms, reason, raw.values[row])
 
 
-def _one_object_a_line(joined: bytes, records: int) -> bool:
-    """Whether the joined text has a newline only between records, and records look like objects."""
+def _one_object_a_line(joined: bytes, records: int, bytes_max: int) -> bool:
+    """Whether newlines stand only between records, which look like objects and are not too long."""
     if not joined.startswith(b"{") or not joined.endswith(b"}"):
         return False
     text = np.frombuffer(joined, np.uint8)
     newlines = np.flatnonzero(text == ord("\n"))
+    edges = np.concatenate(([-1], newlines, [len(joined)]))
     return bool(
         newlines.size == records - 1
+        and np.diff(edges).max() - 1 <= bytes_max
         and (text[newlines - 1] == ord("}")).all()
         and (text[newlines + 1] == ord("{")).all()
     )

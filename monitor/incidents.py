@@ -189,8 +189,8 @@ class Desk:
         else:
             case.streams.append(seen)
             case.fresh = True
-        strong = max(s.score for s in case.streams) / 2
-        onsets = [s.onset_bin for s in case.streams if s.score >= strong]
+        top = max(s.score for s in case.streams)
+        onsets = [s.onset_bin for s in case.streams if s.score >= top - max(1.0, top / 2)]
         case.onset_bin = min(onsets)
 
     def _rise(self, case: Case) -> None:

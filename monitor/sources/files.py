@@ -14,7 +14,7 @@ from msgspec import Raw, Struct
 from monitor.errors import UserError
 from monitor.records import Partition, RawBatch
 
-CHUNK_BYTES: Final = 1 << 20
+CHUNK_BYTES: Final = 1 << 18
 
 
 class LogError(UserError):

@@ -1,0 +1,39 @@
+# Every target sets up what it needs: a virtual environment in .venv, from the lock file.
+PYTHON ?= python3
+VENV   := .venv
+BIN    := $(VENV)/bin
+READY  := $(VENV)/.ready
+
+.PHONY: help demo test lint format bench lock clean
+
+help:           ## this list
+	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
+
+$(READY): requirements.lock pyproject.toml deploy/local/venv.sh
+	@sh deploy/local/venv.sh $(PYTHON) $(VENV)
+	@touch $(READY)
+
+demo: $(READY)  ## a broker, a small exchange and the monitor, for two minutes
+	@$(BIN)/foreshock demo
+
+test: $(READY)  ## all tests; Apache Kafka is started where Java and Maven are there
+	@$(BIN)/pytest -q
+
+lint: $(READY)  ## format, lint and types
+	@$(BIN)/ruff format --check -q .
+	@$(BIN)/ruff check -q .
+	@$(BIN)/mypy
+
+format: $(READY) ## write the format
+	@$(BIN)/ruff format -q .
+	@$(BIN)/ruff check -q --fix .
+
+bench: $(READY) ## speed as ratios, in one run; not a test
+	@$(BIN)/python -m tests.bench
+
+lock: $(READY)  ## pin all dependencies anew
+	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \
+	    --no-header --no-annotate --all-extras pyproject.toml -o requirements.lock
+
+clean:          ## remove the environment and all caches
+	rm -rf $(VENV) .cache .mypy_cache .ruff_cache .pytest_cache .hypothesis *.egg-info
