@@ -143,17 +143,18 @@ class Desk:
                 changes.append(("open", case))
             self._add(case, seen, bin_index)
             if case.id not in grown:
-                case.score = max(case.score, min(score, SCORE_MAX) if not grown else seen.score)
+                case.score = max(case.score, min(seen.score if grown else score, SCORE_MAX))
                 grown.add(case.id)
         for case in self.open:
             self._rise(case)
-        opened = {case.id for _, case in changes}
+        quiet = [c for c in self.open if bin_index - c.active_bin >= self.options.hold_bins]
+        told = {case.id for _, case in changes} | {case.id for case in quiet}
         changes += [
             ("update", case)
             for case in self.open
-            if case.id not in opened and self._worth_telling(case, bin_index)
+            if case.id not in told and self._worth_telling(case, bin_index)
         ]
-        for case in [c for c in self.open if bin_index - c.active_bin >= self.options.hold_bins]:
+        for case in quiet:
             self.open.remove(case)
             changes.append(("close", case))
         for _, case in changes:

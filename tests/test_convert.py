@@ -20,8 +20,8 @@ DATA = Path(__file__).resolve().parents[2] / "shared" / "data"
 LOBSTER_NAME = "XYZ_2012-06-21_34200000_57600000_message_1.csv"
 NEW_YORK_MIDNIGHT_NS = 1_340_251_200 * 10**9  # 2012-06-21 04:00 UTC, summer time
 BITSTAMP_HEADER = "id,timestamp,exchange.timestamp,price,volume,action,direction"
-BTC = {"symbol": "BTC-USD", "account": "anonymous"}
-PERP = {"symbol": "P", "account": "anonymous"}
+BTC = {"symbol": "BTC-USD", "account": ""}
+PERP = {"symbol": "P", "account": ""}
 
 decode = msgspec.json.Decoder(Event).decode
 
@@ -87,7 +87,7 @@ def test_each_lobster_message_becomes_its_event(tmp_path: Path) -> None:
     )
     events, report = converted("lobster", tmp_path / LOBSTER_NAME, text)
     at = NEW_YORK_MIDNIGHT_NS + 34_200 * 10**9
-    who = {"symbol": "XYZ", "account": "anonymous"}
+    who = {"symbol": "XYZ", "account": ""}
     order = {"order_id": 11, "side": "buy", "price": 585.33}
     assert events == [
         {"type": "order", "ts": at + 4_241_176, **who, **order, "qty": 18},

@@ -9,7 +9,7 @@ import msgspec
 
 from monitor.events import Book, Cancel, Fill, Order
 
-ANONYMOUS: Final = "anonymous"
+ANONYMOUS: Final = ""  # these feeds name nobody; the empty account is never blamed
 """The account of every converted event: public feeds name none."""
 
 Line = tuple[int, bytes]

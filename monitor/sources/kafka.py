@@ -7,7 +7,7 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError, OffsetOutOfRangeError
+from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct
@@ -137,6 +137,8 @@ class KafkaSource(ConsumerRebalanceListener):
         except OffsetOutOfRangeError as error:
             await self._skip_lost(error.args[0])
             return []
+        except NoOffsetForPartitionError:
+            return []  # aiokafka looked for a committed offset before on_assigned had sought one
         assigned = self.consumer.assignment()
         return [
             RawBatch(

@@ -1,0 +1,149 @@
+"""`make bench`: every figure of the README's speed table, in one run."""
+
+import asyncio
+import json
+import resource
+import statistics
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+import click
+import numpy as np
+import zstandard
+from aiokafka import AIOKafkaProducer
+
+from monitor.bins import PartialFrame
+from monitor.broker import create_topics, embedded_broker
+from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names
+from monitor.config import Config
+from monitor.detection import Detection
+from monitor.pipeline import Pipeline
+from monitor.records import Partition, RawBatch
+from monitor.replay import Replay
+from tests.bench import traffic
+
+EVENTS = 2_000_000
+ROUNDS = 3
+MEMORY_EVENTS = 20_000_000
+
+
+def main() -> None:
+    """Print the tables."""
+    click.echo(
+        f"{traffic.SYMBOLS:,} symbols, {traffic.ACCOUNTS:,} accounts, "
+        f"{traffic.EVENTS_PER_S:,} events a second of venue time, seed 1\n"
+    )
+    asyncio.run(wire())
+    replay()
+    for symbols in (100, 1_000, 10_000):
+        closed_bin(symbols)
+    memory()
+
+
+async def wire() -> None:
+    """The three readers in turn, over the same topics, a few rounds."""
+    found: dict[str, list[dict[str, float]]] = {"bare": [], "foreshock": [], "river": []}
+    async with embedded_broker() as broker:
+        await create_topics(broker.bootstrap, {"orders": 2, "cancels": 2, "leverage-changes": 2})
+        async with AIOKafkaProducer(
+            bootstrap_servers=broker.bootstrap, linger_ms=20, max_batch_size=1 << 18
+        ) as producer:
+            for topic, key, value in traffic.events(EVENTS, seed=1):
+                await producer.send(topic, value, key=key)
+        for _ in range(ROUNDS):
+            for name, figures in found.items():
+                figures.append(await _reader(name, broker.bootstrap))
+    click.echo(f"{'reader over Kafka':34} {'events/s wall':>14} {'events/s CPU':>14} {'ratio CPU':>10}")
+    for name, figures in found.items():
+        wall = statistics.median(1e6 / f["wall_us"] for f in figures)
+        cpu = statistics.median(1e6 / f["cpu_us"] for f in figures)
+        ratios = [b["cpu_us"] / f["cpu_us"] for b, f in zip(found["bare"], figures, strict=True)]
+        click.echo(f"{name:34} {wall:14,.0f} {cpu:14,.0f} {statistics.median(ratios):10.2f}")
+
+
+async def _reader(name: str, bootstrap: str) -> dict[str, float]:
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "tests.bench.readers", name, bootstrap, str(EVENTS),
+        stdout=asyncio.subprocess.PIPE,
+    )  # fmt: skip
+    out, _ = await process.communicate()
+    figures: dict[str, float] = json.loads(out.splitlines()[-1])
+    return figures
+
+
+def replay() -> None:
+    """Events a second of CPU from a compressed log."""
+    with tempfile.TemporaryDirectory() as folder:
+        log = Path(folder) / "log.jsonl.zst"
+        with zstandard.open(log, "wb") as file:
+            for _, _, value in traffic.events(EVENTS, seed=1):
+                file.write(value + b"\n")
+        run = Replay(Config(), [log])
+        started, cpu = time.perf_counter(), time.process_time()
+        incidents = sum(1 for _ in run.incidents())
+        wall_s, cpu_s = time.perf_counter() - started, time.process_time() - cpu
+    click.echo(
+        f"\nreplay of {run.totals.events:,} events from .jsonl.zst: "
+        f"{run.totals.events / wall_s:,.0f} events/s wall, "
+        f"{run.totals.events / cpu_s:,.0f} events/s CPU, {incidents} incident lines\n"
+    )
+
+
+def closed_bin(symbols: int) -> None:
+    """Time to judge one closed bin, every detector on."""
+    config = Config()
+    names = Names()
+    codes = np.array([names.symbols[f"S{i:05d}"] for i in range(symbols)])
+    detection = Detection(
+        names,
+        venue="bench",
+        symbols_max=symbols,
+        burst=config.burst_options(),
+        desk=config.desk_options(),
+    )
+    rng = np.random.default_rng(2)
+    took_ms = []
+    for index in range(800):
+        keys = np.concatenate(
+            [
+                np.repeat(codes << ACCOUNT_BITS | kind << KIND_SHIFT, rng.poisson(mean, symbols))
+                for kind, mean in enumerate((2.5, 2.2, 0.02))
+            ]
+        )
+        started = time.perf_counter()
+        detection.step(PartialFrame(index, keys))
+        took_ms.append((time.perf_counter() - started) * 1e3)
+    warm = took_ms[300:]
+    click.echo(
+        f"closed bin, {symbols:6,} symbols: median {statistics.median(warm):6.2f} ms, "
+        f"99th percentile {np.percentile(warm, 99):6.2f} ms"
+    )
+
+
+def memory() -> None:
+    """Resident memory as events go by."""
+    pipeline = Pipeline(Config())
+    shown = []
+    for first in range(0, MEMORY_EVENTS, 1_000_000):
+        block = [value for _, _, value in traffic.events(1_000_000, seed=3, start=first)]
+        for at in range(0, len(block), 5_000):
+            values = block[at : at + 5_000]
+            pipeline.take(RawBatch(Partition("log", 0), values, range(at, at + len(values))))
+            for _ in pipeline.steps():
+                pass
+        del block
+        shown.append(_resident_mb())
+    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    marks = ", ".join(f"{i + 1} M {shown[i]:.0f}" for i in (0, 4, 9, 14, 19))
+    click.echo(f"\nresident MB after events (with the generator's own block): {marks}; peak {peak_mb:.0f}")
+
+
+def _resident_mb() -> float:
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * resource.getpagesize() / 2**20
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,142 @@
+"""Helpers for tests that run the whole monitor over a broker."""
+
+import asyncio
+import contextlib
+import time
+import uuid
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import msgspec
+from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+
+from monitor.broker import create_topics
+from monitor.config import Checkpoint, Config, Http, Kafka, Output
+from monitor.demo.exchange import Exchange, Script
+from monitor.incidents import encode
+from monitor.replay import Replay
+from monitor.service import Service
+
+BASE_TOPICS = ("orders", "cancels", "leverage-changes")
+
+
+@dataclass(slots=True)
+class Venue:
+    """Topics of its own on a shared broker, and what was published to them."""
+
+    bootstrap: str
+    partitions: int = 3
+    prefix: str = field(default_factory=lambda: f"t{uuid.uuid4().hex[:8]}-")
+
+    @property
+    def topics(self) -> list[str]:
+        return [self.prefix + topic for topic in BASE_TOPICS]
+
+    async def create(self) -> None:
+        """Create the topics; nothing on them is ever deleted by age."""
+        await create_topics(
+            self.bootstrap, dict.fromkeys(self.topics, self.partitions), {"retention.ms": "-1"}
+        )
+
+    def config(self, folder: Path, **changes: Any) -> Config:
+        """A configuration for these topics that keeps its files in a folder."""
+        return msgspec.structs.replace(
+            Config(
+                venue="test",
+                kafka=Kafka(
+                    bootstrap_servers=self.bootstrap,
+                    group_id=self.prefix + "group",
+                    topics=self.topics,
+                    start="earliest",
+                    session_timeout_s=6.0,
+                    idle_after_s=60.0,
+                ),
+                checkpoint=Checkpoint(directory=str(folder / "state"), every_s=0.5),
+                http=Http(port=0),
+                output=Output(audit_log=str(folder / "audit.jsonl")),
+            ),
+            **changes,
+        )
+
+    async def publish(self, messages: list[tuple[str, str, bytes]], **options: Any) -> None:
+        """Send messages of an exchange, keyed by symbol."""
+        async with AIOKafkaProducer(
+            bootstrap_servers=self.bootstrap, linger_ms=5, **options
+        ) as producer:
+            for topic, key, value in messages:
+                await producer.send(self.prefix + topic, value, key=key.encode())
+            await producer.flush()
+
+    async def record(self, path: Path) -> None:
+        """Write everything on the topics as an enveloped log."""
+        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
+        consumer.assign([TopicPartition(t, p) for t in self.topics for p in range(self.partitions)])
+        await consumer.start()
+        try:
+            with path.open("wb") as log:
+                quiet = 0
+                while quiet < 5:
+                    fetched = await consumer.getmany(timeout_ms=200)
+                    quiet = 0 if fetched else quiet + 1
+                    for tp, records in fetched.items():
+                        log.writelines(_envelope(tp, record) for record in records)
+        finally:
+            await consumer.stop()
+
+
+def _envelope(tp: Any, record: Any) -> bytes:
+    body = {
+        "topic": tp.topic,
+        "partition": tp.partition,
+        "offset": record.offset,
+        "timestamp_ms": record.timestamp,
+        "value": record.value.decode(),
+    }
+    return msgspec.json.encode(body) + b"\n"
+
+
+def minutes_of_trouble(
+    seed: int, *, seconds: float = 75.0, start_ns: int | None = None
+) -> list[tuple[str, str, bytes]]:
+    """Traffic that ends now, with leverage and cancels going wrong after 45 s."""
+    start = start_ns or time.time_ns() - int(seconds * 1e9)
+    script = Script(leverage_from_s=46.0, pull_from_s=50.0, pull_until_s=60.0)
+    exchange = Exchange(seed=seed, start_ns=start, script=script)
+    return [message for _ in range(int(seconds * 20)) for message in exchange.slice()]
+
+
+def replayed(config: Config, *logs: Path) -> list[bytes]:
+    """Every incident of some logs, encoded."""
+    return [encode(incident) for incident in Replay(config, logs).incidents()]
+
+
+@asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Service]:
+    """A service that runs for the length of the block, then drains."""
+    service = Service(config)
+    task = asyncio.create_task(service.run())
+    try:
+        yield service
+    finally:
+        service.stop()
+        with contextlib.suppress(asyncio.CancelledError):
+            await task
+
+
+async def until(condition: Callable[[], object], *, seconds: float = 60.0) -> None:
+    """Wait for something to become true; fails loudly when it does not."""
+    give_up = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > give_up:
+            raise AssertionError(f"not within {seconds} s: {condition}")
+        await asyncio.sleep(0.05)
+
+
+def audit_lines(config: Config) -> list[bytes]:
+    """The incidents in a configuration's audit log, without the decisions."""
+    path = Path(config.output.audit_log or "")
+    lines = path.read_bytes().splitlines() if path.exists() else []
+    return [line for line in lines if b'"decision"' not in line]
