@@ -80,11 +80,11 @@ class CheckpointStore:
     def load(self) -> Checkpoint | None:
         """The checkpoint, None where there is none. Raises CheckpointError."""
         try:
-            with np.load(self.path, allow_pickle=False) as arrays:
+            with self.path.open("rb") as file, np.load(file, allow_pickle=False) as arrays:
                 state = dict(arrays)
         except FileNotFoundError:
             return None
-        except (OSError, ValueError, zipfile.BadZipFile) as error:
+        except (OSError, EOFError, ValueError, zipfile.BadZipFile) as error:
             raise CheckpointError(f"{self.path}: cannot be read: {error}") from error
         try:
             body = msgspec.json.decode(state.pop("header").tobytes(), type=_Body)

@@ -32,4 +32,6 @@ def configure(*, quiet: bool = False) -> None:
             ],
         )
     )
+    if quiet:  # a command that reports failures itself needs no second voice
+        logging.getLogger("aiokafka").setLevel(logging.CRITICAL)
     logging.basicConfig(level=logging.ERROR if quiet else logging.WARNING, handlers=[handler])

@@ -9,6 +9,7 @@ from aiokafka.errors import KafkaError
 
 from monitor.config import Config
 from monitor.errors import UserError
+from monitor.logs import configure
 from monitor.sources.kafka import client_options
 
 SECRET = {"sasl_password", "ssl_password"}
@@ -34,6 +35,7 @@ def _list(table: dict[str, Any], under: str, lines: list[str]) -> None:
 
 def check_brokers(config: Config) -> str:
     """What the brokers say of each topic; raises UserError where that must be mended."""
+    configure(quiet=True)
     try:
         partitions = asyncio.run(_partitions(config))
     except KafkaError as error:

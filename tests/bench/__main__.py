@@ -55,7 +55,9 @@ async def wire() -> None:
         for _ in range(ROUNDS):
             for name, figures in found.items():
                 figures.append(await _reader(name, broker.bootstrap))
-    click.echo(f"{'reader over Kafka':34} {'events/s wall':>14} {'events/s CPU':>14} {'ratio CPU':>10}")
+    click.echo(
+        f"{'reader over Kafka':34} {'events/s wall':>14} {'events/s CPU':>14} {'ratio CPU':>10}"
+    )
     for name, figures in found.items():
         wall = statistics.median(1e6 / f["wall_us"] for f in figures)
         cpu = statistics.median(1e6 / f["cpu_us"] for f in figures)
@@ -137,7 +139,9 @@ def memory() -> None:
         shown.append(_resident_mb())
     peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     marks = ", ".join(f"{i + 1} M {shown[i]:.0f}" for i in (0, 4, 9, 14, 19))
-    click.echo(f"\nresident MB after events (with the generator's own block): {marks}; peak {peak_mb:.0f}")
+    click.echo(
+        f"\nresident MB after events (with the generator's own block): {marks}; peak {peak_mb:.0f}"
+    )
 
 
 def _resident_mb() -> float:

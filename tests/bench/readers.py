@@ -7,6 +7,7 @@ import asyncio
 import json
 import sys
 import time
+from collections.abc import Callable
 
 import msgspec
 from aiokafka import AIOKafkaConsumer
@@ -15,6 +16,7 @@ from river.drift import ADWIN
 from monitor.config import Checkpoint, Config, Http, Kafka
 from monitor.logs import configure
 from monitor.service import Service
+from tests.live import until
 
 TOPICS = ("orders", "cancels", "leverage-changes")
 POLL_RECORDS = 20_000
@@ -66,12 +68,10 @@ async def foreshock(bootstrap: str, events: int) -> tuple[float, float]:
     )
     service = Service(config)
     running = asyncio.create_task(service.run())
-    while service.exporter.events_total() == 0:
-        await asyncio.sleep(0.01)
+    await until(service.exporter.events_total)
     # The first polls are not counted, by any of the readers: connections and joins are no work.
     seen, wall, cpu = service.exporter.events_total(), time.perf_counter(), time.process_time()
-    while service.exporter.events_total() < events:
-        await asyncio.sleep(0.05)
+    await until(lambda: service.exporter.events_total() >= events, seconds=600)
     spent = time.perf_counter() - wall, time.process_time() - cpu
     service.stop()
     await running
@@ -88,7 +88,9 @@ def _consumer(bootstrap: str) -> AIOKafkaConsumer:
     )
 
 
-async def _timed(consumer, events, take):  # type: ignore[no-untyped-def] # a bench's inner loop
+async def _timed(
+    consumer: AIOKafkaConsumer, events: int, take: Callable[[bytes], None]
+) -> tuple[float, float]:
     seen, first = 0, 0
     wall = cpu = 0.0
     while seen < events:

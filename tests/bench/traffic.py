@@ -20,7 +20,9 @@ def events(count: int, *, seed: int, start: int = 0) -> Iterator[tuple[str, byte
         times = START_NS + first * 10**9 // EVENTS_PER_S + gaps_ns
         symbols = np.minimum(rng.zipf(1.2, size) - 1, 10**6) % SYMBOLS
         maker = rng.random(size) < 0.9
-        accounts = np.where(maker, rng.integers(MAKERS, size=size), rng.integers(ACCOUNTS, size=size))
+        accounts = np.where(
+            maker, rng.integers(MAKERS, size=size), rng.integers(ACCOUNTS, size=size)
+        )
         kinds = rng.choice(4, size, p=[0.5, 0.44, 0.05, 0.01])
         prices = np.round(rng.uniform(90, 110, size), 2)
         rows = zip(
