@@ -19,7 +19,7 @@ WINSOR_SD: Final = 4.0
 PRIOR_BLOCKS: Final = 8.0
 SQUARE_MAX: Final = 30.0  # a single block's squared residual over its mean, at the most
 DISPERSION_MIN: Final = 1.05
-REBASELINE_BINS: Final = 120.0
+REBASELINE_S: Final = 30.0  # of observation, that a new normal is worth
 
 _PER_STREAM = {
     "total": 0.0,
@@ -149,8 +149,12 @@ class Background:
 
     def rebaseline(self, streams: NDArray[np.bool_]) -> None:
         """What these streams do now is their new normal."""
-        self.total[streams] = self.fast_rate[streams] * REBASELINE_BINS
-        self.weight[streams] = REBASELINE_BINS
+        weight = float(self.options.bins(max(REBASELINE_S, self.options.warm_up_s)))
+        before = np.maximum(self.total / np.maximum(self.weight, 1.0), self._floor)
+        growth = np.maximum(self.fast_rate / before, 1.0)  # clustering grows with the rate
+        self.squares[streams] *= growth[streams]
+        self.total[streams] = self.fast_rate[streams] * weight
+        self.weight[streams] = weight
         self._refresh()
 
     def forget_waiting(self) -> None:

@@ -26,6 +26,7 @@ class Burst:
         self.bank.resize(x.size)
         if frame.skipped:
             self.bank.skip()
+            self.market.skip()
         background = self.bank.background
         usable = background.warm & ~self.bank.alarmed
         factor = self.market.update(x, background.mean, background.dispersion, usable)

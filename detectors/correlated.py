@@ -1,10 +1,10 @@
 """Evidence for the whole venue, from the surprise of single streams: where incidents come from.
 
-Three tests share the budget of wrong alarms. The maximum over streams sees few strong ones. The
-mixture of Xie and Siegmund (2013), the sum over streams of log(1 - p0 + p0·10^score), sees several
-that are each too weak, within a signal and over all of them. The venue's own streams (market_wide)
-see what moves everything. The mixture's quiet law depends on the venue, so it is standardised by
-its own past and has a calibrated tail of its own.
+Three tests share the budget of wrong alarms. The maximum over streams sees few strong ones. A
+mixture after Xie and Siegmund (2013), the sum over streams of log(1 - p0 + p0·10^(score/2)), sees
+several that are each too weak, within a signal and over all of them. The venue's own streams
+(market_wide) see what moves everything. The mixture's quiet law depends on the venue, so it is
+standardised by its own past and has a calibrated tail of its own.
 """
 
 from collections.abc import Mapping, Sequence
@@ -18,9 +18,10 @@ from detectors.base import Floats, State, Verdict, nest, pack, unnest, unpack
 from detectors.options import BurstOptions
 from detectors.tail import Tail, TailPrior
 
-SHARE: Final = 0.1  # p0: of streams believed to be part of an anomaly
-MEMBER_SHARE: Final = 0.02  # the same, where streams are named: nobody is accused lightly
+SHARE: Final = 0.02  # p0: of streams believed to be part of an anomaly
+PERSISTENCE: Final = 0.5  # scores stay: the share of quiet bins above k falls like 10^-(k/2)
 TESTS: Final = 3
+MEMBER_DECADES: Final = float(np.log10((1.0 - SHARE) / SHARE))  # as likely in as out
 SCORE_MAX: Final = 30.0
 MEMORY_S: Final = 1800.0
 WARM_UP_S: Final = 60.0
@@ -60,12 +61,12 @@ class CorrelatedTest:
     def update(self, verdicts: Sequence[Verdict], venue: Sequence[Verdict]) -> Evidence:
         """Test one bin, then learn what quiet looks like. verdicts: Q of them, over S symbols."""
         scores = np.vstack([verdict.score for verdict in verdicts])
-        counted = int(np.isfinite(scores).sum())
-        known = np.nan_to_num(scores, nan=0.0)
-        streams = np.where(np.isfinite(scores), scores, -np.inf) - np.log10(max(counted, 1) * TESTS)
+        opinion = np.isfinite(scores)
+        counted = int(np.count_nonzero(opinion))
+        streams = np.where(opinion, scores, -np.inf) - np.log10(max(counted, 1) * TESTS)
+        known = np.where(opinion, np.minimum(scores, SCORE_MAX), 0.0)
         mixture = self._mixture(known, counted)
-        lifted = MEMBER_SHARE * 10.0 ** np.minimum(known, SCORE_MAX)
-        members = (lifted > 1.0 - MEMBER_SHARE) & (mixture[:-1, None] > 0)
+        members = (known > MEMBER_DECADES) & (mixture[:-1, None] > 0)
         alone = [float(np.nanmax(v.score, initial=-np.inf)) for v in venue]
         tests = [float(streams.max(initial=-np.inf)), float(mixture.max())]
         tests += [score - np.log10(TESTS * max(len(venue), 1)) for score in alone]
@@ -73,7 +74,8 @@ class CorrelatedTest:
 
     def _mixture(self, known: Floats, counted: int) -> Floats:
         """Decades of the mixture by signal and over all; -inf before it can be known."""
-        each = np.log1p(SHARE * (10.0 ** np.minimum(known, SCORE_MAX) - 1.0)).sum(axis=1)
+        odds = np.exp(PERSISTENCE * np.log(10.0) * known)
+        each = np.log1p(SHARE * (odds - 1.0)).sum(axis=1)
         statistic = np.append(each, each.sum())
         if counted == 0:
             return np.full(statistic.shape, -np.inf)

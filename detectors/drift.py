@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from river.drift import ADWIN
 
-from detectors.base import Frame, State, Verdict, grow, pack, unpack
+from detectors.base import Floats, Frame, State, Verdict, grow, pack, unpack
 from detectors.options import BurstOptions
 
 AGGREGATE_S: Final = 10.0
@@ -24,7 +24,14 @@ COUNT_MIN: Final = 10.0  # mean count of an aggregate, for a stream to be watche
 MEMORY_AGGREGATES: Final = 60.0
 MARKET_STREAMS_MIN: Final = 5  # with fewer there is no market to compare with
 
-_PER_STREAM = {"total": 0.0, "total_then": 0.0, "venue_then": 0.0, "mean": 0.0, "seen": 0}
+_PER_STREAM = {
+    "total": 0.0,
+    "total_then": 0.0,
+    "venue_then": 0.0,
+    "mean": 0.0,
+    "seen": 0,
+    "torn": 0,
+}
 
 
 class Drift:
@@ -41,51 +48,62 @@ class Drift:
         self.venue = 0.0
         self.total = self.total_then = self.venue_then = self.mean = np.empty(0)
         self.seen = np.empty(0, np.int64)
+        self.torn = np.empty(0, bool)
         self.values = np.empty((2 * KEPT, 0))
         self._windows: list[ADWIN] = []
 
     def update(self, frame: Frame) -> Verdict:
         """Score a frame, then learn from it."""
-        x = np.nan_to_num(frame.column(self.feature))
-        self._resize(x.size)
+        raw = frame.column(self.feature)
+        self._resize(raw.size)
+        unseen = ~np.isfinite(raw)
+        self.torn |= unseen | (frame.skipped > 0)
+        x = np.where(unseen, 0.0, raw)
         self.total = self.total + x
         self.venue += float(x.sum())
         score = np.full(x.size, np.nan)
         onset = np.full(x.size, frame.bin)
         observed, expected = np.zeros(x.size), np.zeros(x.size)
+        turn = np.arange(-frame.bin % self._every, x.size, self._every)
+        count, level, watched = self._aggregate(turn)
         # A Python loop over the symbols whose turn it is: ADWIN is an object a stream.
-        for i in range(-frame.bin % self._every, x.size, self._every):
-            count = float(self.total[i] - self.total_then[i])
-            others = self.venue - float(self.venue_then[i]) - count
-            self.total_then[i], self.venue_then[i] = self.total[i], self.venue
-            self.mean[i] += (count - self.mean[i]) / MEMORY_AGGREGATES
-            if self.mean[i] < COUNT_MIN:
-                continue
-            level = np.log(count + 1.0)
-            if x.size >= MARKET_STREAMS_MIN:
-                level -= np.log(others + 1.0)
-            change = self._feed(i, float(level))
+        for at in np.flatnonzero(watched).tolist():
+            i = int(turn[at])
+            change = self._feed(i, float(level[at]))
             if change is not None:
-                width, log_ratio = change
-                onset[i] = frame.bin - width * self._every
+                age, log_ratio = change
+                onset[i] = frame.bin - age * self._every
                 score[i] = -np.log10(DELTA)
-                observed[i], expected[i] = count, count / np.exp(log_ratio)
+                observed[i], expected[i] = count[at], count[at] / np.exp(log_ratio)
         return Verdict(self.signal, self.feature, score, onset, observed, expected)
 
+    def _aggregate(self, turn: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
+        """End the aggregates of these streams: counts, levels, and which ADWIN should see."""
+        count = self.total[turn] - self.total_then[turn]
+        others = self.venue - self.venue_then[turn] - count
+        self.total_then[turn], self.venue_then[turn] = self.total[turn], self.venue
+        whole = ~self.torn[turn]
+        self.torn[turn] = False
+        self.mean[turn] += np.where(whole, count - self.mean[turn], 0.0) / MEMORY_AGGREGATES
+        level = np.log(count + 1.0)
+        if self.total.size >= MARKET_STREAMS_MIN:
+            level -= np.log(others + 1.0)
+        return count, level, whole & (self.mean[turn] >= COUNT_MIN)
+
     def _feed(self, i: int, level: float) -> tuple[int, float] | None:
-        """Give ADWIN one value; where it cut its window, the new width and the change of level."""
+        """Give ADWIN one value; where it finds a change, its age in values and its size."""
         if self.seen[i] == self.values.shape[0]:
             self.values[:KEPT, i] = self.values[KEPT:, i]
             self.seen[i] = KEPT
             self._windows[i] = _adwin(self.values[:KEPT, i])
         window = self._windows[i]
-        before = window.estimation
+        width = int(window.width) + 1
         self.values[self.seen[i], i] = level
         self.seen[i] += 1
         window.update(level)
         if not window.drift_detected:
             return None
-        return int(window.width), float(window.estimation - before)
+        return _change(self.values[self.seen[i] - width : self.seen[i], i])
 
     def _resize(self, streams: int) -> None:
         missing = streams - self.total.size
@@ -103,6 +121,19 @@ class Drift:
         """Continue exactly where `state` was taken."""
         unpack(self, ("venue", "values", *_PER_STREAM), state)
         self._windows = [_adwin(self.values[: self.seen[i], i]) for i in range(self.total.size)]
+
+
+def _change(values: Floats) -> tuple[int, float]:
+    """How many values ago the mean most likely changed, and by how much.
+
+    ADWIN itself cuts off old values a few at a time, long before it has cut down to the change.
+    """
+    before = np.arange(1, values.size)
+    after = values.size - before
+    sums = np.cumsum(values)
+    steps = (sums[-1] - sums[:-1]) / after - sums[:-1] / before
+    best = int(np.argmax(steps**2 * before * after))
+    return int(after[best]), float(steps[best])
 
 
 def _adwin(values: Iterable[float]) -> ADWIN:

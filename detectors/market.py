@@ -14,6 +14,7 @@ HUBER_SD: Final = 2.0
 COUNTS_MIN: Final = 5.0  # a stream's expected count over the memory, to be listened to
 STREAMS_NONE: Final = 4.0  # so few streams are no market
 STREAMS_FULL: Final = 20.0
+FACTOR_MIN: Final = 0.7  # after a stall of the venue its usual flow is no burst
 
 
 class MarketFactor:
@@ -42,19 +43,28 @@ class MarketFactor:
         heard = usable & (self.recent_mean * self._bins >= COUNTS_MIN)
         if np.count_nonzero(heard) <= STREAMS_NONE:
             return 1.0
-        return self._robust(self.recent[heard], self.recent_mean[heard], dispersion[heard])
+        some = np.flatnonzero(heard)
+        return self._robust(self.recent[some], self.recent_mean[some], dispersion[some])
 
     def _robust(self, seen: Floats, mean: Floats, dispersion: Floats) -> float:
         """Two steps of iteratively cut residuals from the plain weighted mean."""
-        precision = mean / dispersion
-        factor = float(np.median(seen / mean))
+        weight = 1.0 / dispersion
+        precision = mean * weight
+        total = float(precision.sum())
+        middle = mean.size // 2
+        factor = float(np.partition(seen / mean, middle)[middle])
+        spread = HUBER_SD * np.sqrt(dispersion * mean / self._bins)
         for _ in range(2):
-            sd = np.sqrt(max(factor, 0.05) * dispersion * mean / self._bins)
-            cut = np.clip(seen - factor * mean, -HUBER_SD * sd, HUBER_SD * sd)
-            factor += float((cut / dispersion).sum() / precision.sum())
-        streams = float(precision.sum() ** 2 / (precision**2).sum())
+            limit = np.sqrt(max(factor, 0.05)) * spread
+            cut = np.minimum(np.maximum(seen - factor * mean, -limit), limit)
+            factor += float((cut * weight).sum()) / total
+        streams = total**2 / float((precision**2).sum())
         trust = min(max((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0), 1.0)
-        return max(1.0 + trust * (factor - 1.0), 0.2)
+        return max(1.0 + trust * (factor - 1.0), FACTOR_MIN)
+
+    def skip(self) -> None:
+        """The input was silent for long: what the market did before says nothing of now."""
+        self.recent = self.recent_mean.copy()
 
     def state(self) -> State:
         return pack(self, ("recent", "recent_mean"))

@@ -38,10 +38,12 @@ class MarketWide:
         grow(self, {"recent": 0.0}, x.shape[1])
         if frame.skipped:
             self.bank.skip()
-        cut = np.nan_to_num(x)
+        seen = np.isfinite(x)
+        cut = np.where(seen, x, self.recent)
         if self.bins:
             cut = np.minimum(cut, SHARE_MAX * self.recent + 3.0)
-        surprise = self.bank.update(cut.sum(axis=1), 1.0, frame.bin)
+        total = np.where(seen.any(axis=1), cut.sum(axis=1), np.nan)
+        surprise = self.bank.update(total, 1.0, frame.bin)
         score = np.where(self._streams() >= STREAMS_MIN, surprise.score, np.nan)
         self.bins += 1
         self.recent += max(self._alpha, 1.0 / self.bins) * (cut - self.recent)

@@ -20,7 +20,8 @@ from detectors.tail import Tail, TailPrior
 
 RELEASE_NATS: Final = 3.0
 RAISED_DECADES: Final = 2.0  # below an alarm, from where on evidence is let go when it falls
-SUSPECT_DECADES: Final = 3.0  # from here on the mean stands still, lest it follow a slow rise
+SUSPECT_DECADES: Final = 4.0  # from here on the mean stands still, lest it follow a slow rise
+SCALES_DECADES: Final = float(np.log10(3.0))  # the best of six ratios, which hear much the same
 TAIL_BLOCK_S: Final = 240.0
 ALARM_PER_S: Final = 1.0 / 86_400.0  # an alarm a day over all streams: what is kept from learning
 # One alarm a day over 200 clustered streams came at 19.3 nats (block dispersion, market removed).
@@ -64,6 +65,8 @@ class SurpriseBank:
         self.background.forget_waiting()
         self.cusum.reset(np.ones_like(self.alarmed))
         self.alarmed[:] = False
+        self.alarm_bins[:] = 0.0
+        self.peak[:] = 0.0
 
     def update(self, x: Floats, factor: float, bin_index: int) -> Surprise:
         """Score one bin of counts, (S,), NaN unobserved, against means times the factor; learn."""
@@ -80,7 +83,8 @@ class SurpriseBank:
         decades = self.tail.decades(evidence)
         best = decades.argmax(axis=0)
         streams = np.arange(best.size)
-        score = np.where(ready, decades[best, streams], np.nan)
+        pooled = np.maximum(decades[best, streams] - SCALES_DECADES, 0.0)
+        score = np.where(ready, pooled, np.nan)
         surprise = Surprise(score, *self.cusum.since_onset(best))
         self._guard(score, evidence[best, streams])
         self.tail.learn(evidence, self.alarmed | ~ready)

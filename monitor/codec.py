@@ -29,6 +29,9 @@ REASONS: Final = (
 )
 
 
+# Bounds that only times have; quantities are `float` >= 0.0.
+_TIME_BOUND: Final = re.compile(r"Expected `int` [<>]=|Expected `float` (>= 1|<=)")
+_NAN_STRING: Final = re.compile(rb'"[+-]?nan"', re.IGNORECASE)
 _CONTRACT_TYPE: Final = re.compile(rb'"type"\s*:\s*"(?:' + "|".join(KINDS).encode() + rb')"')
 
 
@@ -81,11 +84,11 @@ class Codec:
             return None
         if not _one_object_a_line(joined, len(values), self._record_bytes_max):
             return None
-        if schema.mapping is not None and _names_its_type(joined):
+        if schema.contract_first and _names_its_type(joined):
             return None
         try:
             events = schema.decoder.decode_lines(joined)
-        except (msgspec.DecodeError, UnicodeDecodeError):
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             return None
         return events if len(events) == len(values) and schema.finite(events) else None
 
@@ -109,19 +112,25 @@ class Codec:
             return schema, None, "empty"
         if len(value) > self._record_bytes_max:
             return schema, None, "oversized"
-        if schema.mapping is not None and _names_its_type(value):
+        named = schema.mapping is not None and _names_its_type(value)
+        if named and schema.contract_first:
             event, reason = _decode_with(self._contract, value)
             if reason is None:
                 return self._contract, event, None
-        return schema, *_decode_with(schema, value)
+        event, reason = _decode_with(schema, value)
+        if named and reason is not None and not schema.contract_first:
+            event, contract_reason = _decode_with(self._contract, value)
+            if contract_reason is None:
+                return self._contract, event, None
+        return schema, event, reason
 
 
 def _decode_with(schema: Schema, value: bytes) -> tuple[Any, str | None]:
     try:
         event = schema.decoder.decode(value)
     except msgspec.ValidationError as error:
-        return None, _reason_of(str(error), value)
-    except (msgspec.DecodeError, UnicodeDecodeError):
+        return None, _reason_of(str(error), value, schema)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None, _reason_of_malformed(value)
     return (event, None) if schema.finite((event,)) else (None, "not_finite")
 
@@ -152,21 +161,19 @@ def _one_object_a_line(joined: bytes, records: int, bytes_max: int) -> bool:
     )
 
 
-def _reason_of(message: str, value: bytes) -> str:
-    """The reason in a msgspec validation message, whose wording its own tests hold still."""
+def _reason_of(message: str, value: bytes, schema: Schema) -> str:
+    """The reason in a msgspec validation message, whose wording our own tests hold still."""
     if "missing required field" in message:
         return "missing_field"
     if message.startswith("Invalid value"):
         return "unknown_type"
     if message.startswith("Invalid enum value"):
-        return "unknown_side"
+        return "unknown_side" if message.endswith(f"`{schema.place('side')}`") else "wrong_type"
     if message.startswith("Number out of range"):
         return "not_finite"
     if "`float` >= 0.0" in message:  # what a NaN spelled as a string fails too
-        return "not_finite" if b"nan" in value.lower() else "negative"
-    if "`$.ts`" in message and ">=" in message:
-        return "bad_time"
-    return "wrong_type"
+        return "not_finite" if _NAN_STRING.search(value) else "negative"
+    return "bad_time" if _TIME_BOUND.match(message) else "wrong_type"
 
 
 def _reason_of_malformed(value: bytes) -> str:
@@ -179,8 +186,11 @@ def _reason_of_malformed(value: bytes) -> str:
 
 
 def _has_non_finite(parsed: Any) -> bool:
-    if isinstance(parsed, float):
-        return not math.isfinite(parsed)
-    if isinstance(parsed, dict):
-        return any(map(_has_non_finite, parsed.values()))
-    return isinstance(parsed, list) and any(map(_has_non_finite, parsed))
+    waiting = [parsed]  # a loop, since a record may nest deeper than calls may
+    while waiting:
+        node = waiting.pop()
+        if isinstance(node, float) and not math.isfinite(node):
+            return True
+        if isinstance(node, dict | list):
+            waiting += node.values() if isinstance(node, dict) else node
+    return False

@@ -26,7 +26,10 @@ NAMES_SLACK: Final = 131_072  # names that may be forgotten before the tables ar
 
 @dataclass(slots=True)
 class Taken:
-    """What became of one batch. counts: (8,) good events by kind. ts: their venue times."""
+    """What became of one batch. counts: (8,) accepted events by kind. ts: their venue times.
+
+    In a plain log an event may wait to be judged; then it is accepted or refused later.
+    """
 
     origin: Partition
     records: int
@@ -73,9 +76,23 @@ class Pipeline:
         columns = self.names.columns(decoded)
         accepted, refused = self.guard.screen(columns)
         late = sum(self.fold.add(part) for part in accepted)
-        counts = np.bincount(columns.keys >> KIND_SHIFT, minlength=len(KINDS))
-        bad = [*decoded.bad, *refused]
-        return Taken(raw.origin, len(raw.values), counts, columns.ts, late, bad)
+        if len(accepted) == 1:
+            keys, ts = accepted[0].keys, accepted[0].ts
+        else:
+            nothing = np.empty(0, np.int64)
+            keys = np.concatenate([nothing, *(part.keys for part in accepted)])
+            ts = np.concatenate([nothing, *(part.ts for part in accepted)])
+        counts = np.bincount(keys >> KIND_SHIFT, minlength=len(KINDS))
+        return Taken(raw.origin, len(raw.values), counts, ts, late, [*decoded.bad, *refused])
+
+    def flush(self) -> list[Taken]:
+        """The input has ended: accept what still waits to be judged."""
+        taken = []
+        for columns in self.guard.finish():
+            late = self.fold.add(columns)
+            counts = np.bincount(columns.keys >> KIND_SHIFT, minlength=len(KINDS))
+            taken.append(Taken(columns.origin, 0, counts, columns.ts, late))
+        return taken
 
     def steps(self) -> Iterator[Step]:
         """Judge every bin that has closed, oldest first."""
@@ -85,8 +102,7 @@ class Pipeline:
 
     def finish(self) -> Iterator[Step]:
         """The input has ended: judge every bin that holds anything."""
-        for columns in self.guard.finish():
-            self.fold.add(columns)
+        self.flush()
         for partial in self.fold.finish():
             yield self.detection.step(partial)
 

@@ -1,7 +1,7 @@
 """Replay: the pure core over incident logs, in the order that their own clocks give."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -87,6 +87,8 @@ class Replay:
                 yield from self._changes(self.pipeline.steps())
                 self.totals.read_bytes = sum(log.read_bytes for log in self._logs)
                 self._on_batch(self.totals)
+            for taken in self.pipeline.flush():
+                self.totals.count(taken)
             yield from self._changes(self.pipeline.finish())
 
     def _judge(self, bad: Sequence[BadRecord]) -> None:
@@ -105,15 +107,21 @@ class Replay:
     def _batches(self, stack: ExitStack) -> Iterator[RawBatch]:
         """Batches of all logs; plain logs take turns so that none runs ahead of the others."""
         enveloped = [log for log in self._logs if log.enveloped]
+        plain = {
+            Partition(log.path.name, number): log
+            for number, log in enumerate(self._logs)
+            if not log.enveloped
+        }
+        for origin in plain:  # waited for from the start, or their events would come late
+            self.pipeline.fold.assign(origin)
         yield from self._enveloped(enveloped)
-        plain = [log for log in self._logs if not log.enveloped]
         yield from self._plain(plain, stack)
 
     def _enveloped(self, logs: Sequence[Log]) -> Iterator[RawBatch]:
         """Records by partition. A partition is waited for exactly until its last record."""
         left: Counter[Partition] = Counter()
         for log in logs:
-            left.update(log.partitions())
+            left.update(log.partitions(record_bytes_max=self._record_bytes_max))
         for partition in left:
             self.pipeline.fold.assign(partition)
         for log in logs:
@@ -123,15 +131,13 @@ class Replay:
                 if left[raw.origin] <= 0 and raw.origin in self.pipeline.fold.partitions:
                     self.pipeline.fold.partitions[raw.origin].done = True
 
-    def _plain(self, logs: Sequence[Log], stack: ExitStack) -> Iterator[RawBatch]:
+    def _plain(self, logs: Mapping[Partition, Log], stack: ExitStack) -> Iterator[RawBatch]:
         fold = self.pipeline.fold
         reading: dict[Partition, Iterator[RawBatch]] = {}
-        for number, log in enumerate(logs):
-            origin = Partition(log.path.name, number)
+        for origin, log in logs.items():
             batches = log.batches(record_bytes_max=self._record_bytes_max)
             stack.callback(batches.close)  # type: ignore[attr-defined] # a generator
             reading[origin] = batches
-            fold.assign(origin)
         while reading:
             origin = min(reading, key=lambda p: (fold.partitions[p].clock_ns, p.partition))
             raw = next(reading[origin], None)

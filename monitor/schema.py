@@ -1,5 +1,6 @@
 """How one topic's JSON becomes typed events: the contract's own form, or a venue's, by names."""
 
+import difflib
 from collections.abc import Sequence
 from operator import attrgetter
 from typing import Annotated, Any, Literal, Union, get_type_hints
@@ -35,25 +36,53 @@ class TopicMapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     defaults: dict[str, str | int | float] = {}
 
     def __post_init__(self) -> None:
-        known = {info.name for kind in EVENT_TYPES.values() for info in fields(kind)}
         for name in (self.type, *self.types.values()):
             if name is not None and name not in EVENT_TYPES:
                 raise ValueError(f"type {name!r} is not one of {', '.join(EVENT_TYPES)}")
-        for table in (self.fields, self.defaults):
-            for name in table:
+        if self.type is not None and self.types:
+            raise ValueError("type and types exclude each other")
+        if not self.type_field or "." in self.type_field:
+            raise ValueError(f"type_field must be a name without dots, was {self.type_field!r}")
+        self._check_fields()
+        if self.side:
+            self._check_side()
+
+    def _check_fields(self) -> None:
+        known = {info.name for kind in EVENT_TYPES.values() for info in fields(kind)}
+        for table, names in (("fields", self.fields), ("defaults", self.defaults)):
+            for name in names:
                 if name not in known:
-                    allowed = ", ".join(sorted(known))
-                    raise ValueError(f"{name!r} is not a field of an event; fields are {allowed}")
+                    near = difflib.get_close_matches(name, known, n=1)
+                    hint = f"did you mean {near[0]!r}?" if near else ", ".join(sorted(known))
+                    raise ValueError(f"{table}.{name}: no event has such a field; {hint}")
+        for name, path in self.fields.items():
+            if not all(path.split(".")):
+                raise ValueError(f"fields.{name} = {path!r} is not a path of names")
+
+    def _check_side(self) -> None:
+        for side in ("buy", "sell"):
+            if not self.side.get(side):
+                raise ValueError(f"side.{side} needs at least one spelling")
+        spellings = [s for side in self.side.values() for s in side]
+        for spelling in spellings:
+            if spellings.count(spelling) > 1:
+                raise ValueError(f"side spelling {spelling!r} is given twice")
+        if len({isinstance(s, bool) for s in spellings}) > 1:
+            raise ValueError(f"side spellings are all booleans or none, were {spellings}")
 
 
 class Schema:
     """Decodes one topic's values and reads columns from what was decoded.
 
-    `line_decoder` takes newline-joined records; `decoder` a single one.
+    contract_first: whether a value that names its type in the contract's way is read in the
+    contract's form before the mapping is tried.
     """
 
     def __init__(self, mapping: TopicMapping | None = None) -> None:
         self.mapping = mapping
+        self.contract_first = mapping is not None and (
+            mapping.type is not None or mapping.type_field != "type"
+        )
         self._paths: dict[str, str] = {}
         self._side_codes: dict[SideSpelling, int] = {"buy": 0, "sell": 1}
         if mapping is None:
@@ -73,14 +102,22 @@ class Schema:
         values = map(self.getter("ts"), events)
         if self._ns_per_unit == 1:
             return np.fromiter(values, np.int64, len(events))
-        column = np.array(list(values))
-        whole = np.asarray(column, dtype=np.int64)  # kept apart: a float has not the digits
+        listed = list(values)
+        column = np.array(listed)
+        if column.dtype == np.int64:
+            return column * self._ns_per_unit
+        # Whole units are kept apart: a float has not the digits for both.
+        whole = np.fromiter(map(int, listed), np.int64, len(listed))
         fraction_ns = np.rint((column - whole) * self._ns_per_unit)
         return whole * self._ns_per_unit + np.asarray(fraction_ns, dtype=np.int64)
 
     def getter(self, name: str) -> "attrgetter[Any]":
         """Reads a contract field from any event that this schema decoded."""
         return attrgetter(self._paths.get(name, name))
+
+    def place(self, name: str) -> str:
+        """Where a contract field stands in the venue's JSON, as decoding errors put it."""
+        return f"$.{name if self.mapping is None else self.mapping.fields.get(name, name)}"
 
     def number(self, name: str, events: Sequence[Any]) -> NDArray[np.float64]:
         """A numeric column, (n,); NaN where an optional value is absent."""
@@ -111,7 +148,10 @@ class Schema:
         hints = get_type_hints(event, include_extras=True)
         tree: dict[str, Any] = {}
         for info in fields(event):
-            self._plant(tree, info.name, (self._type(info.name, hints), self._default(info)))
+            if tag is not None and self._place_is_the_tags(info):
+                continue
+            kind = self._type(info.name, hints)
+            self._plant(tree, info.name, (kind, self._default(info, kind)))
         if "account" not in event.__struct_fields__:
             self._plant(tree, "account", (str | None, None))  # read from every event alike
         options: dict[str, Any] = {"namespace": {"code": Kind[event_type.upper()]}}
@@ -125,21 +165,42 @@ class Schema:
         path = self.mapping.fields.get(name, name).split(".")
         self._paths[name] = ".".join(f"v_{_attribute(part)}" for part in path)
         for part in path[:-1]:
-            tree = tree.setdefault(part, {})
-        if path[-1] in tree:
-            raise ValueError(f"fields: {'.'.join(path)!r} is named for {name!r} and for another")
+            tree = tree.setdefault(part, {}) if isinstance(tree, dict) else tree
+        if not isinstance(tree, dict) or path[-1] in tree:
+            place = ".".join(path)
+            raise ValueError(f"fields: {place!r} for {name!r} collides with another field")
         tree[path[-1]] = leaf
 
-    def _default(self, info: FieldInfo) -> Any:
+    def _place_is_the_tags(self, info: FieldInfo) -> bool:
+        """Whether a field stands where the venue tells types apart; an optional one gives way."""
         assert self.mapping is not None
-        return self.mapping.defaults.get(info.name, info.default)
+        place = self.mapping.fields.get(info.name, info.name)
+        if place != self.mapping.type_field:
+            return False
+        if info.required or info.name in self.mapping.fields:
+            raise ValueError(f"fields: {place!r} for {info.name!r} is the type_field too")
+        return True
+
+    def _default(self, info: FieldInfo, kind: Any) -> Any:
+        """The value for a record that lacks a field, of the type that the field has."""
+        assert self.mapping is not None
+        if info.name not in self.mapping.defaults:
+            return info.default
+        value = self.mapping.defaults[info.name]
+        if info.name == "side" and value in self._side_codes:
+            return value
+        try:
+            return msgspec.convert(value, kind, strict=False)
+        except msgspec.ValidationError:
+            raise ValueError(f"defaults.{info.name} = {value!r} does not fit the field") from None
 
     def _type(self, name: str, hints: dict[str, Any]) -> Any:
         assert self.mapping is not None
         if name == "ts":
             most = (2**63 - 1) // self._ns_per_unit
+            most -= self._ns_per_unit > 1  # room for a fraction
             whole = Annotated[int, Meta(ge=1, le=most)]
-            fraction = Annotated[float, Meta(gt=0, le=most)]
+            fraction = Annotated[float, Meta(ge=1, le=most)]
             return whole if self._ns_per_unit == 1 else whole | fraction
         if name == "side" and self.mapping.side:
             spellings = [s for side in self.mapping.side.values() for s in side]
@@ -164,7 +225,7 @@ def _build(name: str, tree: dict[str, Any], **options: Any) -> type[Struct]:
     for key, node in tree.items():
         if isinstance(node, dict):
             inner = _build(f"{name}_{_attribute(key)}", node)
-            optional = all(info.default is not NODEFAULT for info in fields(inner))
+            optional = not any(info.required for info in fields(inner))
             columns.append(
                 (
                     f"v_{_attribute(key)}",

@@ -6,7 +6,7 @@ import re
 import tomllib
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Final, get_args
+from typing import Any, Final, get_args, get_origin
 
 import msgspec
 from msgspec.structs import fields
@@ -16,8 +16,18 @@ from monitor.errors import UserError
 from monitor.schema import Schema, TopicMapping
 
 ENV_PREFIX: Final = "FORESHOCK_"
+_SHOWN_MAX: Final = 60  # characters of a wrong value
 _UNKNOWN: Final = re.compile(r"Object contains unknown field `(.+?)`")
-_AT: Final = re.compile(r" - at `\$\.?(.*?)`$")
+_AT: Final = re.compile(r" - at (?:`key` in )?`\$\.?(.*?)`$")
+_TYPES: Final = {
+    "object": "a table",
+    "array": "a list",
+    "str": "text",
+    "int": "a whole number",
+    "float": "a number",
+    "bool": "true or false",
+}
+_BOUNDS: Final = {">=": "at least", ">": "above", "<=": "at most", "<": "below"}
 
 
 class ConfigError(UserError):
@@ -29,24 +39,40 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
 
     Raises ConfigError with the key, its value and what is allowed.
     """
-    source = "environment" if path is None else str(path)
     tables = {} if path is None else _read(path)
+    variables: dict[str, str] = {}
     for name, value in sorted(environ.items()):
-        if name.startswith(ENV_PREFIX) and "__" in name:
-            _put(tables, name.removeprefix(ENV_PREFIX).lower().split("__"), value)
-        elif name in (f"{ENV_PREFIX}VENUE", f"{ENV_PREFIX}BIN_MS"):
-            tables[name.removeprefix(ENV_PREFIX).lower()] = value
-    return parse(tables, source)
+        plain = name in (f"{ENV_PREFIX}VENUE", f"{ENV_PREFIX}BIN_MS")
+        if plain or (name.startswith(ENV_PREFIX) and "__" in name):
+            keys = name.removeprefix(ENV_PREFIX).lower().split("__")
+            variables[".".join(keys)] = name
+            _put(tables, keys, value, name)
+    return parse(tables, "defaults" if path is None else str(path), variables)
 
 
-def parse(tables: dict[str, Any], source: str) -> Config:
-    """The configuration in decoded tables; raises ConfigError."""
-    for topic, table in tables.get("topics", {}).items():
-        _check_mapping(topic, table, source)
+def parse(
+    tables: dict[str, Any], source: str, variables: Mapping[str, str] | None = None
+) -> Config:
+    """The configuration in decoded tables; raises ConfigError.
+
+    variables: key -> the environment variable that set it, to be named instead of `source`.
+    """
+    variables = variables or {}
+    topics = tables.get("topics", {})
     try:
-        return msgspec.convert(tables, Config, strict=False)
+        for topic, table in topics.items() if isinstance(topics, dict) else ():
+            _check_mapping(topic, table)
+        return msgspec.convert(_without_blanks(tables), Config, strict=False)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(str(error), tables)}") from None
+        key, text = _explain(str(error), tables)
+    except _MappingError as error:
+        key, text = error.args
+    at = re.sub(r"\[.*", "", key)
+    raise ConfigError(f"{variables.get(at, source)}: {key or 'configuration'}{text}")
+
+
+class _MappingError(Exception):
+    """A mapping is wrong: (key, what about it)."""
 
 
 def _read(path: Path) -> dict[str, Any]:
@@ -57,66 +83,132 @@ def _read(path: Path) -> dict[str, Any]:
     except UnicodeDecodeError:
         raise ConfigError(f"{path}: not UTF-8 text") from None
     except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror or error}") from None
+        raise ConfigError(f"{path}: cannot be read: {error.strerror or error}") from None
 
 
-def _put(tables: dict[str, Any], path: list[str], value: str) -> None:
-    for part in path[:-1]:
-        tables = tables.setdefault(part, {})
-    tables[path[-1]] = tomllib.loads(f"x = {value}")["x"] if value.startswith("[") else value
+def _put(tables: dict[str, Any], keys: list[str], value: str, variable: str) -> None:
+    """Set a key from a variable; lists are TOML (`["a", "b"]`) or just `a,b`."""
+    node: Any = tables
+    for key in keys[:-1]:
+        node = node.setdefault(key, {})
+        if not isinstance(node, dict):
+            return  # the file has a value where a table belongs: `parse` says so
+    node[keys[-1]] = value
+    if value.startswith("["):
+        try:
+            node[keys[-1]] = tomllib.loads(f"x = {value}")["x"]
+        except tomllib.TOMLDecodeError:
+            example = '["a", "b"] or a,b'
+            key = ".".join(keys)
+            raise ConfigError(f"{variable}: {key} = {value!r}: not a list like {example}") from None
+    elif get_origin(_kinds(".".join(keys[:-1])).get(keys[-1])) is list:
+        node[keys[-1]] = [part.strip() for part in value.split(",") if part.strip()]
 
 
-def _check_mapping(topic: str, table: Any, source: str) -> None:
+def _without_blanks(tables: dict[str, Any]) -> dict[str, Any]:
+    """TOML and the environment have no null, so an empty text where text is optional means it."""
+    return {
+        section: {
+            key: None if value == "" and type(None) in get_args(_kinds(section).get(key)) else value
+            for key, value in table.items()
+        }
+        if isinstance(table, dict) and section != "topics"
+        else table
+        for section, table in tables.items()
+    }
+
+
+def _check_mapping(topic: str, table: Any) -> None:
     """Mappings one by one, since an error inside a dict does not say which key it is under."""
+    under = f"topics.{topic}"
     try:
-        Schema(msgspec.convert(table, TopicMapping))
+        Schema(msgspec.convert(table, TopicMapping, strict=False))
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {_explain(str(error), table, f'topics.{topic}')}") from None
+        raise _MappingError(*_explain(str(error), table, under)) from None
     except (ValueError, TypeError) as error:
-        raise ConfigError(f"{source}: topics.{topic}: {error}") from None
+        raise _MappingError(under, f": {error}") from None
 
 
-def _explain(message: str, tables: Mapping[str, Any], under: str = "") -> str:
-    """msgspec's message as: key, value, what is allowed."""
+def _explain(message: str, tables: Any, under: str = "") -> tuple[str, str]:
+    """msgspec's message as the key, and the rest of the sentence: value, what is allowed."""
     at = _AT.search(message)
     path = at.group(1) if at else ""
     said = _AT.sub("", message)
+    if "[...]" in path:
+        path = _which(path, tables)
     full = ".".join(part for part in (under, path) if part)
     unknown = _UNKNOWN.search(said)
     if unknown:
         return _explain_unknown(unknown.group(1), full)
-    value = _value_at(tables, path)
-    said = said.replace("`", "")
-    said = re.sub(r"^Invalid enum value .*", f"allowed: {_choices(full)}", said)
-    return f"{full or 'configuration'} = {value!r}: {said[0].lower()}{said[1:]}"
+    must = _must(said, full)
+    if must is None:
+        return full, f": {said}"
+    shown = repr(_value_at(tables, path))
+    if len(shown) > _SHOWN_MAX:
+        shown = f"{shown[:_SHOWN_MAX]}…"
+    subject = "its keys must be" if " - at `key` in " in message else "must be"
+    return full, f" = {shown}: {subject} {must}"
 
 
-def _explain_unknown(key: str, section: str) -> str:
-    allowed = [info.name for info in fields(_section(section))]
+def _must(said: str, full: str) -> str | None:
+    """What a value must be, None where the message is a sentence of our own."""
+    choices = _choices(full)
+    if said.startswith(("Invalid enum value", "Expected `str`, got")) and choices:
+        return f"one of {choices}"
+    length = re.fullmatch(r"Expected `(str|array)` of length (.+) (\d+)", said)
+    if length:
+        return f"{_TYPES[length[1]]} of length {_BOUNDS[length[2]]} {length[3]}"
+    bound = re.fullmatch(r"Expected `(int|float)` (\S+) (\S+)", said)
+    if bound:
+        return f"{_BOUNDS[bound[2]]} {float(bound[3]):,.15g}"
+    wrong = re.fullmatch(r"Expected `(.+?)`, got `.+`", said)
+    if wrong:
+        names = [name for name in wrong[1].split(" | ") if name != "null"]
+        return " or ".join(_TYPES.get(name, name) for name in names)
+    return None
+
+
+def _explain_unknown(key: str, section: str) -> tuple[str, str]:
+    allowed = list(_kinds(section))
     near = difflib.get_close_matches(key, allowed, n=1)
-    hint = f"did you mean {near[0]!r}? " if near else ""
-    name = f"{section}.{key}" if section else key
-    return f"{name}: unknown key; {hint}allowed: {', '.join(allowed)}"
+    hint = f"did you mean {near[0]!r}?" if near else f"known are {', '.join(allowed)}"
+    return f"{section}.{key}" if section else key, f": unknown key; {hint}"
 
 
-def _section(path: str) -> Any:
-    """The struct that a dotted path of the configuration names."""
-    if path.startswith("topics"):
-        return TopicMapping
-    section: Any = Config
-    for part in filter(None, path.split(".")):
-        section = {info.name: info.type for info in fields(section)}[part]
-    return section
+def _kinds(section: str) -> dict[str, Any]:
+    """The type of every key in a table of the configuration; nothing where there is no such."""
+    if section.startswith("topics."):
+        return {info.name: info.type for info in fields(TopicMapping)}
+    kinds = {info.name: info.type for info in fields(Config)}
+    if not section:
+        return kinds
+    kind = kinds.get(section)
+    if not (isinstance(kind, type) and issubclass(kind, msgspec.Struct)):
+        return {}
+    return {info.name: info.type for info in fields(kind)}
 
 
 def _choices(path: str) -> str:
     """The allowed values of a key that has a list of them."""
-    section, _, key = path.rpartition(".")
-    kinds = {info.name: info.type for info in fields(_section(section))}
-    kind = kinds.get(re.sub(r"\[.*", "", key))
+    section, _, key = re.sub(r"\[.*", "", path).rpartition(".")
+    if section.startswith("topics.") and section.endswith(".side"):
+        return "buy, sell"
+    kind = _kinds(section).get(key)
     while kind is not None and get_args(kind) and not isinstance(get_args(kind)[0], str):
         kind = get_args(kind)[0]
     return ", ".join(map(str, get_args(kind)))
+
+
+def _which(path: str, table: Any) -> str:
+    """The path with the key that msgspec leaves out: the first whose value is refused alone."""
+    name, _, rest = path.partition("[...]")
+    for key, value in _value_at(table, name).items():
+        try:
+            msgspec.convert({name: {key: value}}, TopicMapping, strict=False)
+        except msgspec.ValidationError as error:
+            if "[...]" in str(error):
+                return f"{name}.{key}{rest}"
+    return name
 
 
 def _value_at(tables: Any, path: str) -> Any:

@@ -30,6 +30,7 @@ _ROOT: Final = Path(__file__).resolve().parent.parent
 _CLUSTER: Final = "Zm9yZXNob2NrLXRlc3RzIQ"  # any 16 bytes in base64
 _API_VERSIONS: Final = bytes.fromhex("0000000a 0012 0000 00000000 ffff")  # a request, version 0
 _JVM: Final = (
+    "-Xms256m",
     "-Xmx512m",
     "-XX:+UseSerialGC",
     "-XX:TieredStopAtLevel=1",  # starts sooner; these tests end before the best code pays
@@ -141,15 +142,13 @@ class ApacheKafka:
             raise
 
     def _wait_until_it_answers(self, process: subprocess.Popen[bytes]) -> None:
-        outcome = f"did not answer in {START_S:.0f} s"
         until = time.monotonic() + START_S
-        while time.monotonic() < until:
-            if process.poll() is not None:
-                outcome = f"ended ({process.returncode})"
-                break
+        while time.monotonic() < until and process.poll() is None:
             if _answers(self.bootstrap):
                 return
             time.sleep(0.1)
+        ended = process.returncode
+        outcome = f"did not answer in {START_S:.0f} s" if ended is None else f"ended ({ended})"
         said = (self.folder / "broker.log").read_text(errors="replace")[-4_000:]
         raise KafkaFailed(f"Apache Kafka {outcome}:\n{said}")
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import json
 import time
 import uuid
 from collections.abc import AsyncIterator, Callable
@@ -133,6 +134,12 @@ async def until(condition: Callable[[], object], *, seconds: float = 60.0) -> No
         if time.monotonic() > give_up:
             raise AssertionError(f"not within {seconds} s: {condition}")
         await asyncio.sleep(0.05)
+
+
+def audit_decisions(config: Config) -> list[dict[str, Any]]:
+    """What a configuration's audit log says was decided by wall time."""
+    lines = Path(config.output.audit_log or "").read_bytes().splitlines()
+    return [json.loads(line) for line in lines if b'"decision"' in line]
 
 
 def audit_lines(config: Config) -> list[bytes]:

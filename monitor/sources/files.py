@@ -1,20 +1,23 @@
 """Incident logs: JSON lines, plain or compressed, in events or envelopes; or Parquet."""
 
 import gzip
-from collections.abc import Callable, Iterator
+import zlib
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
-from io import BufferedReader, RawIOBase
+from functools import partial
 from pathlib import Path
-from typing import IO, Any, Final, cast
+from typing import IO, Annotated, Any, Final
 
 import msgspec
 import zstandard
-from msgspec import Raw, Struct
+from msgspec import Meta, Raw, Struct
 
 from monitor.errors import UserError
 from monitor.records import Partition, RawBatch
 
 CHUNK_BYTES: Final = 1 << 18
+ZSTD_READ_BYTES: Final = 1 << 15  # compressed, it comes to about a chunk
+BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
 class LogError(UserError):
@@ -25,15 +28,10 @@ class Envelope(Struct, gc=False):
     """One record as `record` writes it. value: the record's text, or its JSON as it is."""
 
     topic: str
-    partition: int
-    offset: int
+    partition: Annotated[int, Meta(ge=0, le=2**31 - 1)]
+    offset: Annotated[int, Meta(ge=0, le=2**62)]
     value: Raw
-    timestamp_ms: int | None = None
-
-
-class _Origin(Struct, gc=False):
-    topic: str
-    partition: int
+    timestamp_ms: Annotated[int, Meta(ge=-1, le=2**62)] | None = None
 
 
 @dataclass(slots=True)
@@ -47,18 +45,14 @@ class Log:
     enveloped: bool
     read_bytes: int = 0
 
-    def partitions(self) -> dict[Partition, int]:
-        """How many records of each partition an enveloped log holds."""
+    def partitions(self, *, record_bytes_max: int) -> dict[Partition, int]:
+        """How many records of each partition `batches` will give of an enveloped log."""
         found: dict[Partition, int] = {}
-        decode = msgspec.json.Decoder(_Origin).decode
-        for lines in _chunks(self.path, 1 << 30):
-            for line in lines:
-                try:
-                    origin = decode(line)
-                except (msgspec.DecodeError, UnicodeDecodeError):
-                    continue
-                key = Partition(origin.topic, origin.partition)
-                found[key] = found.get(key, 0) + 1
+        for lines in _chunks(self.path, 2 * record_bytes_max):
+            for envelope in map(_envelope, lines):
+                if envelope is not None:
+                    key = Partition(envelope.topic, envelope.partition)
+                    found[key] = found.get(key, 0) + 1
         return found
 
     def batches(self, *, record_bytes_max: int) -> Iterator[RawBatch]:
@@ -78,12 +72,10 @@ class Log:
 
     def _opened(self, lines: list[bytes], first: int) -> Iterator[RawBatch]:
         """Records out of their envelopes; a line that is none becomes a bad record."""
-        decode = msgspec.json.Decoder(Envelope).decode
         found: dict[Partition, tuple[list[bytes | None], list[int], list[int]]] = {}
         for number, line in enumerate(lines, first):
-            try:
-                envelope = decode(line)
-            except (msgspec.DecodeError, UnicodeDecodeError):
+            envelope = _envelope(line)
+            if envelope is None:
                 yield RawBatch(Partition(self.path.name, 0), [b"not an envelope"], [number])
                 continue
             key = Partition(envelope.topic, envelope.partition)
@@ -104,17 +96,28 @@ def open_log(path: Path) -> Log:
     if path.is_dir():
         raise LogError(f"{path}: is a folder, not a log")
     first = next((line for lines in _chunks(path, CHUNK_BYTES) for line in lines), b"")
+    return Log(path, enveloped=_envelope(first) is not None)
+
+
+_decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
+
+
+def _envelope(line: bytes) -> Envelope | None:
+    """A line as an envelope, None where it is none."""
     try:
-        msgspec.json.decode(first, type=Envelope)
-    except (msgspec.DecodeError, UnicodeDecodeError):
-        return Log(path, enveloped=False)
-    return Log(path, enveloped=True)
+        return _decode_envelope(line)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return None
 
 
 def _value(raw: Raw) -> bytes | None:
+    """A record's bytes; a string that is no text stays as it is, for the codec to refuse."""
     text = bytes(raw)
     if text.startswith(b'"'):
-        return msgspec.json.decode(text, type=str).encode()
+        try:
+            return msgspec.json.decode(text, type=str).encode()
+        except (msgspec.DecodeError, UnicodeError):
+            return text
     return None if text == b"null" else text
 
 
@@ -126,29 +129,44 @@ def _chunks(
         if path.suffix == ".parquet":
             yield from _parquet_lines(path)
             return
-        with path.open("rb") as file, _open(path, file) as stream:
-            for lines in _split(stream, line_bytes_max):
+        with path.open("rb") as file:
+            for lines in _split(_plain(path, file), line_bytes_max):
                 on_read(file.tell())
                 yield lines
-    except (OSError, EOFError, zstandard.ZstdError) as error:
+    except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise LogError(f"{path}: cannot be read: {reason}") from error
+        raise LogError(f"{path}: cannot be read: {str(reason).strip().splitlines()[0]}") from error
 
 
-def _open(path: Path, file: IO[bytes]) -> IO[bytes]:
-    if path.suffix == ".gz":
-        return cast("IO[bytes]", gzip.open(file, "rb"))
+def _plain(path: Path, file: IO[bytes]) -> Iterable[bytes]:
+    """Chunks of text, decompressed where the name says so."""
     if path.suffix == ".zst":
-        reader = zstandard.ZstdDecompressor().stream_reader(
-            file, read_across_frames=True, closefd=False
-        )
-        return BufferedReader(cast("RawIOBase", reader), CHUNK_BYTES)
-    return file
+        return _zstd(file)
+    stream = gzip.GzipFile(fileobj=file, mode="rb") if path.suffix == ".gz" else file
+    return iter(partial(stream.read, CHUNK_BYTES), b"")
 
 
-def _split(stream: IO[bytes], line_bytes_max: int) -> Iterator[list[bytes]]:
+def _zstd(file: IO[bytes]) -> Iterator[bytes]:
+    """Frame by frame, since the library's own reader takes a file cut short for a whole one."""
+    frame = None
+    while packed := file.read(ZSTD_READ_BYTES):
+        while packed:
+            if frame is None:
+                frame = zstandard.ZstdDecompressor().decompressobj()
+            yield frame.decompress(packed)
+            packed = frame.unused_data if frame.eof else b""
+            frame = None if frame.eof else frame
+    if frame is not None:
+        raise EOFError("Compressed file ended before the end of its last frame")
+
+
+def _split(chunks: Iterable[bytes], line_bytes_max: int) -> Iterator[list[bytes]]:
+    """Whole lines of each chunk; of a line that is too long only so much that it shows."""
     rest = b""
-    while chunk := stream.read(CHUNK_BYTES):
+    start = True
+    for piece in chunks:
+        chunk = piece.removeprefix(BYTE_ORDER_MARK) if start else piece
+        start = start and not piece
         head, newline, tail = chunk.rpartition(b"\n")
         if not newline:
             rest += tail if len(rest) <= line_bytes_max else b""
@@ -176,10 +194,22 @@ def _parquet_lines(path: Path) -> Iterator[list[bytes]]:
     try:
         with parquet.ParquetFile(path) as file:
             for batch in file.iter_batches(batch_size=8_192):
-                yield [_encode_row(row) for row in batch.to_pylist()]
+                table = pyarrow.Table.from_batches([batch])
+                for i, column in enumerate(table.schema):
+                    if pyarrow.types.is_timestamp(column.type):
+                        in_ns = table.column(i).cast(pyarrow.timestamp("ns", column.type.tz))
+                        table = table.set_column(i, column.name, in_ns.cast(pyarrow.int64()))
+                yield [_encode_row(row) for row in table.to_pylist()]
     except pyarrow.ArrowException as error:
         raise LogError(f"{path}: cannot be read: {str(error).splitlines()[0]}") from error
 
 
 def _encode_row(row: dict[str, Any]) -> bytes:
-    return msgspec.json.encode({k: v for k, v in row.items() if v is not None})
+    """A row as a JSON line. Old writers keep text as bytes."""
+    return msgspec.json.encode(
+        {
+            k: v.decode(errors="replace") if isinstance(v, bytes) else v
+            for k, v in row.items()
+            if v is not None
+        }
+    )

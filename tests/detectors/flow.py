@@ -1,0 +1,82 @@
+"""Synthetic order flow with known truth: negative-binomial counts over wandering rates."""
+
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.signal import lfilter
+
+from detectors.base import Floats, Frame
+
+BIN_NS: Final = 250_000_000
+BINS_PER_S: Final = 4
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wander:
+    """A log rate that follows an AR(1) process: its standard deviation and its memory."""
+
+    sd: float
+    memory_s: float
+
+
+CALM: Final = Wander(sd=0.0, memory_s=1.0)
+OWN: Final = Wander(sd=0.2, memory_s=5.0)
+COMMON: Final = Wander(sd=0.15, memory_s=30.0)
+
+
+class Flow:
+    """S streams of counts; calls of `take` continue each other.
+
+    mean: (S,) mean count a bin. dispersion: (S,) variance over mean within a bin, 1 is Poisson.
+    """
+
+    def __init__(
+        self,
+        seed: int,
+        streams: int,
+        *,
+        mean: tuple[float, float] = (0.3, 60.0),
+        dispersion: tuple[float, float] = (1.5, 3.5),
+        own: Wander = OWN,
+        common: Wander = COMMON,
+    ) -> None:
+        self.rng = np.random.default_rng(seed)
+        self.mean = np.exp(self.rng.uniform(np.log(mean[0]), np.log(mean[1]), streams))
+        self.dispersion = self.rng.uniform(*dispersion, streams)
+        self._own, self._common = own, common
+        self._own_now = self.rng.normal(0.0, own.sd, streams)
+        self._common_now = self.rng.normal(0.0, common.sd, 1)
+
+    def take(self, bins: int, boost: Floats | None = None) -> Floats:
+        """(bins, S) counts; boost multiplies the rates and broadcasts to that shape."""
+        common, self._common_now = self._walk(self._common, self._common_now, bins)
+        own, self._own_now = self._walk(self._own, self._own_now, bins)
+        rate = self.mean * np.exp(common + own)
+        if boost is not None:
+            rate = rate * boost
+        if self.dispersion.max() <= 1.0:
+            return self.rng.poisson(rate).astype(np.float64)
+        extra = self.dispersion - 1.0
+        counts: NDArray[np.int64] = self.rng.negative_binomial(
+            np.maximum(rate / extra, 1e-9), 1.0 / self.dispersion
+        )
+        return counts.astype(np.float64)
+
+    def _walk(self, wander: Wander, now: Floats, bins: int) -> tuple[Floats, Floats]:
+        """(bins, n) of AR(1) from where it stands, and where it stands then."""
+        keep = float(np.exp(-1.0 / (BINS_PER_S * wander.memory_s)))
+        shocks = self.rng.normal(0.0, wander.sd * np.sqrt(1.0 - keep**2), (bins, now.size))
+        path: Floats
+        path, last = lfilter([1.0], [1.0, -keep], shocks, axis=0, zi=(keep * now)[None])
+        return path, last[0] / keep
+
+
+def frames(counts: Floats, features: tuple[str, ...] = ("order",), first: int = 0) -> list[Frame]:
+    """Counts, (T, S) or (T, S, F), as the frames of successive bins."""
+    cube = counts[:, :, None] if counts.ndim == 2 else counts
+    return [
+        Frame(first + t, (first + t + 1) * BIN_NS, values, features)
+        for t, values in enumerate(cube)
+    ]
