@@ -15,7 +15,7 @@ import tempfile
 from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from typing import IO, Final
+from typing import IO, Any, Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 from aiokafka.errors import KafkaError, TopicAlreadyExistsError, for_code
@@ -59,33 +59,36 @@ async def embedded_broker() -> AsyncIterator[EmbeddedBroker]:
 async def create_topics(
     bootstrap: str, partitions: Mapping[str, int], config: Mapping[str, str] | None = None
 ) -> None:
-    """Create topics with so many partitions each; those that exist are left as they are.
+    """Create topics with so many partitions each, and wait until these can be written to.
 
-    Raises the KafkaError of the first topic that the broker refuses.
+    Topics that exist are left as they are. Raises the KafkaError of the first topic that the
+    broker refuses.
     """
+    settings = dict(config or {})
+    topics = [NewTopic(name, n, 1, topic_configs=settings) for name, n in partitions.items()]
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     try:
         await admin.start()
-        answer = await admin.create_topics(
-            [
-                NewTopic(topic, count, 1, topic_configs=dict(config or {}))
-                for topic, count in partitions.items()
-            ]
-        )
+        answer = await admin.create_topics(topics)
+        for topic, code, *message in answer.topic_errors:  # the client raises none of these
+            if code not in (0, TopicAlreadyExistsError.errno):
+                raise for_code(code)(f"{topic}: {message[0] if message else 'refused'}")
+        async with asyncio.timeout(START_S):  # a broker may answer before it shows the partitions
+            while not all(map(_is_led, await admin.describe_topics(list(partitions)))):
+                await asyncio.sleep(0.02)
     finally:
         await admin.close()
-    for topic, code, *message in answer.topic_errors:  # the client raises none of these itself
-        if code not in (0, TopicAlreadyExistsError.errno):
-            raise for_code(code)(f"{topic}: {message[0] if message else 'refused'}")
+
+
+def _is_led(topic: Mapping[str, Any]) -> bool:
+    leaders = [partition["leader"] for partition in topic["partitions"]]
+    return bool(leaders) and min(leaders) >= 0
 
 
 async def _start(address: str, said: IO[bytes]) -> asyncio.subprocess.Process:
-    command = [
-        *(_binary(), "broker"),
-        *("--listener-url", f"tcp://{address}"),
-        *("--advertised-listener-url", f"tcp://{address}"),
-        *("--storage-engine", "memory://foreshock/"),
-    ]
+    url = f"tcp://{address}"
+    command = [_binary(), "broker", "--listener-url", url, "--advertised-listener-url", url]
+    command += ["--storage-engine", "memory://foreshock/"]
     try:
         return await asyncio.create_subprocess_exec(
             *command,
@@ -115,8 +118,7 @@ def _binary() -> str:
 def _free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
+        return int(probe.getsockname()[1])
 
 
 def _tie_to_parent() -> Callable[[], None] | None:
