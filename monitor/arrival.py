@@ -7,6 +7,7 @@ where they were, the event is refused. Nothing is lost at a true gap, which only
 few events until they agree, and a handful of wild records in a row is no gap.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -76,8 +77,12 @@ class FutureGuard:
         return left
 
     def _by_broker(
-        self, columns: Columns, timestamps_ms: object
+        self, columns: Columns, timestamps_ms: Sequence[int]
     ) -> tuple[list[Columns], list[BadRecord]]:
+        least_ms = min(timestamps_ms, default=0)
+        earliest_ns = (least_ms if 0 <= least_ms <= BROKER_MS_MAX else 0) * 1_000_000
+        if int(columns.ts.max(initial=0)) <= earliest_ns + self.future_ns:
+            return [columns], []  # as most batches are
         latest = np.asarray(timestamps_ms, dtype=np.int64)
         if columns.rows is not None:
             latest = latest[columns.rows]

@@ -55,6 +55,7 @@ class Resume:
 class PartitionClock:
     """What the fold knows of one partition.
 
+    floor_bin: bins before it closed without the partition while it was idle.
     firsts: open bin -> (offset of its first event here, clock before that event).
     idle: it has nothing to say and is not waited for; decided outside, by wall time.
     """
@@ -64,6 +65,7 @@ class PartitionClock:
     counted: int = 0
     idle: bool = False
     done: bool = False
+    floor_bin: int = _NEVER
     firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -110,8 +112,8 @@ class Fold:
             clocks = np.maximum.accumulate(np.concatenate(([state.clock_ns], columns.ts)))
             bins = columns.ts // self.bin_ns
             closed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
-            if self.next_bin is not None:
-                closed = np.maximum(closed, self.next_bin)
+            floor = state.floor_bin if self.next_bin is None else self.next_bin
+            closed = np.maximum(closed, max(floor, state.floor_bin))
             state.clock_ns = int(clocks[-1])
             late = bins < closed
             if late.any():
@@ -160,11 +162,17 @@ class Fold:
         if states and all(state.done for state in states):
             yield from self._close_before(max(self._open, default=0) + 1)
             return
-        waited = [state.clock_ns for state in states if state.waited_for]
+        waited = [self._closed_before(state) for state in states if state.waited_for]
         # Where all are idle, the clock that got furthest was the last to be waited for.
-        clock_ns = min(waited) if waited else max((s.clock_ns for s in states), default=_NEVER)
-        if clock_ns != _NEVER:
-            yield from self._close_before((clock_ns - self.lateness_ns) // self.bin_ns)
+        end_bin = min(waited) if waited else max(map(self._closed_before, states), default=_NEVER)
+        if end_bin != _NEVER:
+            yield from self._close_before(end_bin)
+
+    def _closed_before(self, state: PartitionClock) -> int:
+        """The first bin that is still open for a partition."""
+        if state.clock_ns == _NEVER:
+            return state.floor_bin
+        return max((state.clock_ns - self.lateness_ns) // self.bin_ns, state.floor_bin)
 
     def finish(self) -> Iterator[PartialFrame]:
         """Frames of all bins that hold anything: the input has ended."""

@@ -61,8 +61,7 @@ async def create_topics(
 ) -> None:
     """Create topics with so many partitions each, and wait until these can be written to.
 
-    Topics that exist are left as they are. Raises the KafkaError of the first topic that the
-    broker refuses.
+    Topics that exist are left as they are; the first that is refused raises its KafkaError.
     """
     settings = dict(config or {})
     topics = [NewTopic(name, n, 1, topic_configs=settings) for name, n in partitions.items()]
@@ -74,7 +73,9 @@ async def create_topics(
             if code not in (0, TopicAlreadyExistsError.errno):
                 raise for_code(code)(f"{topic}: {message[0] if message else 'refused'}")
         async with asyncio.timeout(START_S):  # a broker may answer before it shows the partitions
-            while not all(map(_is_led, await admin.describe_topics(list(partitions)))):
+            while True:
+                if all(map(_is_led, await admin.describe_topics(list(partitions)))):
+                    return
                 await asyncio.sleep(0.02)
     finally:
         await admin.close()
@@ -186,8 +187,6 @@ async def _accepts(address: str) -> bool:
 
 async def _end(process: asyncio.subprocess.Process) -> None:
     """End it in order; at once where that takes too long, or where this is cancelled too."""
-    if process.returncode is not None:
-        return
     try:
         with contextlib.suppress(ProcessLookupError):
             process.terminate()

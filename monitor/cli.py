@@ -83,6 +83,12 @@ def run(config_path: Path | None) -> None:
     type=click.Path(path_type=Path, dir_okay=False),
     help="Write bad records to this file, with origin and reason.",
 )
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The audit log of the run that is replayed: repeats when it stopped waiting for "
+    "partitions that had nothing to say.",
+)
 @one_line_errors
 def replay(
     logs: tuple[Path, ...],
@@ -90,6 +96,7 @@ def replay(
     as_json: bool,
     strict: bool,
     dead_letters: Path | None,
+    decisions: Path | None,
 ) -> None:
     """Run incident LOGS through the same code as a live venue.
 
@@ -109,6 +116,7 @@ def replay(
         as_json=as_json or not sys.stdout.isatty(),
         strict=strict,
         dead_letters=dead_letters,
+        decisions=decisions,
     )
 
 

@@ -9,9 +9,10 @@ from typing import Any, Final
 
 import msgspec
 import numpy as np
+from numpy.typing import NDArray
 
 from monitor.events import KINDS
-from monitor.records import BadRecord, RawBatch
+from monitor.records import BadRecord, Lines, RawBatch, newlines_in
 from monitor.schema import Schema, TopicMapping
 
 REASONS: Final = (
@@ -78,11 +79,17 @@ class Codec:
         value had `}` before and `{` after it, and no JSON value has that. So it is enough that
         every newline is a join, and that every record starts with `{` and ends with `}`.
         """
-        try:
-            joined = b"\n".join(values)  # type: ignore[arg-type] # None raises TypeError
-        except TypeError:
+        if isinstance(values, Lines):
+            joined, newlines = values.text, values.newlines
+        else:
+            try:
+                joined = b"\n".join(values)  # type: ignore[arg-type] # None raises TypeError
+            except TypeError:
+                return None
+            newlines = newlines_in(joined)
+        if newlines.size != len(values) - 1:
             return None
-        if not _one_object_a_line(joined, len(values), self._record_bytes_max):
+        if not _one_object_a_line(joined, newlines, self._record_bytes_max):
             return None
         if schema.contract_first and _names_its_type(joined):
             return None
@@ -146,16 +153,14 @@ def bad_record(raw: RawBatch, row: int, reason: str) -> BadRecord:
     return BadRecord(raw.origin, raw.offsets[row], timestamp_ms, reason, raw.values[row])
 
 
-def _one_object_a_line(joined: bytes, records: int, bytes_max: int) -> bool:
-    """Whether newlines stand only between records, which look like objects and are not too long."""
+def _one_object_a_line(joined: bytes, newlines: NDArray[np.int64], bytes_max: int) -> bool:
+    """Whether every line looks like an object and is not too long."""
     if not joined.startswith(b"{") or not joined.endswith(b"}"):
         return False
     text = np.frombuffer(joined, np.uint8)
-    newlines = np.flatnonzero(text == ord("\n"))
     edges = np.concatenate(([-1], newlines, [len(joined)]))
     return bool(
-        newlines.size == records - 1
-        and np.diff(edges).max() - 1 <= bytes_max
+        np.diff(edges).max() - 1 <= bytes_max
         and (text[newlines - 1] == ord("}")).all()
         and (text[newlines + 1] == ord("{")).all()
     )

@@ -102,14 +102,14 @@ class Detection:
 
     def blind(self) -> dict[str, str]:
         """Signals that cannot speak, with the reason."""
-        reasons = {}
+        able: dict[str, str | None] = {}
         for detector in self.detectors.values():
             feature = getattr(detector, "feature", None)
             if feature is not None and not self.seen[Kind[feature.upper()]]:
-                reasons[detector.signal] = "no_input"
-            elif detector.signal not in reasons and not self._warm(detector):
-                reasons[detector.signal] = "warming_up"
-        return reasons
+                able.setdefault(detector.signal, "no_input")
+            else:  # one input is enough for a signal that has several
+                able[detector.signal] = None if self._warm(detector) else "warming_up"
+        return {signal: reason for signal, reason in able.items() if reason is not None}
 
     def _warm(self, detector: Detector) -> bool:
         bank = getattr(detector, "bank", None)
@@ -154,7 +154,7 @@ class Detection:
                 observed=float(verdict.observed[row]),
                 expected=float(verdict.expected[row]),
             )
-            for row in np.flatnonzero(loud).tolist()
+            for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
         ]
 
     def _accounts(self, case: Case) -> list[AccountEvidence]:

@@ -15,6 +15,7 @@ from prometheus_client.core import (
     HistogramMetricFamily,
     Metric,
 )
+from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
@@ -103,6 +104,10 @@ class Exporter(Collector):
                 np.searchsorted(DELAY_BUCKETS, delays), minlength=self.delays.size
             )
             self.delay_sum_s += float(delays.sum())
+
+    def exposition(self) -> tuple[bytes, str]:
+        """What /metrics answers, and its content type."""
+        return generate_latest(self.registry), CONTENT_TYPE_LATEST
 
     def events_total(self) -> int:
         """Good events read since the start."""

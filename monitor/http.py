@@ -11,7 +11,6 @@ from typing import Final
 import msgspec
 import structlog
 from aiohttp import web
-from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 
 from monitor.config import Http
 from monitor.detection import Detection
@@ -100,8 +99,8 @@ STATUS: Final = web.AppKey("status", Status)
 async def _metrics(request: web.Request) -> web.Response:
     status = request.app[STATUS]
     status.blind()
-    body = await asyncio.to_thread(generate_latest, status.exporter.registry)
-    return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE_LATEST})
+    body, content_type = await asyncio.to_thread(status.exporter.exposition)
+    return web.Response(body=body, headers={"Content-Type": content_type})
 
 
 async def _healthz(request: web.Request) -> web.Response:

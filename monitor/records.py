@@ -2,7 +2,10 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import NamedTuple
+from typing import NamedTuple, overload
+
+import numpy as np
+from numpy.typing import NDArray
 
 
 class Partition(NamedTuple):
@@ -10,6 +13,36 @@ class Partition(NamedTuple):
 
     topic: str
     partition: int
+
+
+class Lines(Sequence[bytes]):
+    """Records that came as lines of one text, split only when one is asked for.
+
+    text: at least one line, none of them empty, without the last newline.
+    newlines: (n - 1,) where the newlines are.
+    """
+
+    def __init__(self, text: bytes, newlines: NDArray[np.int64]) -> None:
+        self.text = text
+        self.newlines = newlines
+        self._split: list[bytes] | None = None
+
+    def __len__(self) -> int:
+        return self.newlines.size + 1
+
+    @overload
+    def __getitem__(self, index: int) -> bytes: ...
+    @overload
+    def __getitem__(self, index: slice) -> list[bytes]: ...
+    def __getitem__(self, index: int | slice) -> bytes | list[bytes]:
+        if self._split is None:
+            self._split = self.text.split(b"\n")
+        return self._split[index]
+
+
+def newlines_in(text: bytes) -> NDArray[np.int64]:
+    """Positions of all newlines of a text."""
+    return np.flatnonzero(np.frombuffer(text, np.uint8) == ord("\n"))
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +58,14 @@ class RawBatch:
     values: Sequence[bytes | None]
     offsets: Sequence[int]
     timestamps_ms: Sequence[int] | None = None
+
+    def part(self, start: int, end: int) -> "RawBatch":
+        """Records number `start` to `end` of the batch."""
+        if start == 0 and end == len(self.values):
+            return self
+        piece = slice(start, end)
+        timestamps_ms = None if self.timestamps_ms is None else self.timestamps_ms[piece]
+        return RawBatch(self.origin, self.values[piece], self.offsets[piece], timestamps_ms)
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,7 +4,11 @@ from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
+
+import msgspec
+from msgspec import Struct
 
 from monitor.config import Config
 from monitor.detection import Step
@@ -12,7 +16,7 @@ from monitor.errors import UserError
 from monitor.incidents import Incident
 from monitor.pipeline import Pipeline, Taken
 from monitor.records import BadRecord, Partition, RawBatch
-from monitor.sources.files import Log, open_log
+from monitor.sources.files import Log, LogError, open_log
 
 
 class BadRecordError(UserError):
@@ -52,6 +56,37 @@ class ReplayTotals:
             self.last_ns = last if self.last_ns is None else max(self.last_ns, last)
 
 
+class _Decision(Struct):
+    """A line of an audit log that says what wall time decided (see Service)."""
+
+    decision: str
+    topic: str
+    partition: int
+    offset: int
+    bin: int | None
+
+
+def read_floors(path: Path) -> dict[Partition, dict[int, int]]:
+    """Partition -> offset -> the bin before which its idle time there closed all bins.
+
+    Raises LogError when the audit log cannot be read.
+    """
+    floors: dict[Partition, dict[int, int]] = {}
+    try:
+        lines = path.read_bytes().splitlines()
+    except OSError as error:
+        raise LogError(f"{path}: {error.strerror}") from error
+    for line in lines:
+        try:
+            said = msgspec.json.decode(line, type=_Decision)
+        except (msgspec.DecodeError, UnicodeDecodeError):
+            continue  # an incident, or a torn line
+        if said.bin is not None:
+            of_partition = floors.setdefault(Partition(said.topic, said.partition), {})
+            of_partition[said.offset] = max(of_partition.get(said.offset, said.bin), said.bin)
+    return floors
+
+
 class Replay:
     """One run over some logs. Iterating gives incidents; `totals` grows meanwhile."""
 
@@ -61,6 +96,7 @@ class Replay:
         paths: Sequence[Path],
         *,
         strict: bool = False,
+        decisions: Path | None = None,
         on_batch: Callable[[ReplayTotals], None] = lambda _: None,
         on_bad: Callable[[BadRecord], None] = lambda _: None,
     ) -> None:
@@ -68,6 +104,7 @@ class Replay:
         self.totals = ReplayTotals()
         self._logs = [open_log(path) for path in paths]
         self._strict = strict
+        self._floors = {} if decisions is None else read_floors(decisions)
         self._on_batch = on_batch
         self._on_bad = on_bad
         self._record_bytes_max = config.input.record_bytes_max
@@ -126,10 +163,25 @@ class Replay:
             self.pipeline.fold.assign(partition)
         for log in logs:
             for raw in log.batches(record_bytes_max=self._record_bytes_max):
-                yield raw
+                yield from self._floored(raw)
                 left[raw.origin] -= len(raw.values)
                 if left[raw.origin] <= 0 and raw.origin in self.pipeline.fold.partitions:
                     self.pipeline.fold.partitions[raw.origin].done = True
+
+    def _floored(self, raw: RawBatch) -> Iterator[RawBatch]:
+        """A batch in pieces, so that each idle time of its partition is repeated where it was."""
+        floors = self._floors.get(raw.origin, {})
+        cuts = [i for i, offset in enumerate(raw.offsets) if offset in floors] if floors else []
+        for start, end in pairwise((0, *cuts, len(raw.values))):
+            self._raise_floor(raw.origin, floors.get(raw.offsets[start]))
+            if start < end:
+                yield raw.part(start, end)
+        self._raise_floor(raw.origin, floors.get(raw.offsets[-1] + 1))
+
+    def _raise_floor(self, origin: Partition, floor_bin: int | None) -> None:
+        clock = self.pipeline.fold.partitions.get(origin)
+        if floor_bin is not None and clock is not None:
+            clock.floor_bin = max(clock.floor_bin, floor_bin)
 
     def _plain(self, logs: Mapping[Partition, Log], stack: ExitStack) -> Iterator[RawBatch]:
         fold = self.pipeline.fold

@@ -66,6 +66,8 @@ class Outputs:
                 self._letters.write(record)
             if self._dead_letters is not None:
                 self._dead_letters.send(record.origin.topic.encode(), letter(record))
+        if self._letters is not None:
+            self._letters.flush()
 
     @property
     def dropped_total(self) -> int:
@@ -153,6 +155,9 @@ class Service:
                 await asyncio.sleep(0)
             async with self._busy:
                 await self._save()
+                for partition, clock in self.pipeline.fold.partitions.items():
+                    if clock.idle:
+                        self._note(partition, clock, "idle")
         finally:
             self._source = None
             self.status.assigned = False

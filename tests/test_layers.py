@@ -36,7 +36,6 @@ AIOKAFKA: Final = {
 }
 PROMETHEUS: Final = {
     "monitor/exporter.py": "the metrics",
-    "monitor/http.py": "renders them",
 }
 
 

@@ -11,9 +11,13 @@ from pathlib import Path
 import msgspec
 import pytest
 from aiokafka import AIOKafkaConsumer
+from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
 
 from monitor.config import Output
+from monitor.incidents import encode
+from monitor.replay import Replay
 from monitor.service import Service
 from tests.apache_kafka import ApacheKafka
 from tests.live import (
@@ -211,10 +215,30 @@ async def test_silent_partitions_hold_nothing_up_and_the_decision_is_on_record(
     async with running(config) as service:
         await until(lambda: read_to(service, len(messages)))
         await until(lambda: audit_lines(config))
+        await until(lambda: all(c.idle for c in service.pipeline.fold.partitions.values()))
+        # What the idle partitions say now of bins that closed without them is late.
+        more = minutes_of_trouble(9, seconds=20)
+        await venue.publish(more)
+        await until(lambda: read_to(service, len(messages) + len(more)))
+        late = sum(sample.value for sample in late_samples(service))
+    assert late > 0
     assert {decision["decision"] for decision in audit_decisions(config)} >= {"idle"}
     await venue.record(tmp_path / "log.jsonl")
     told = audit_lines(config)
-    assert told == replayed(config, tmp_path / "log.jsonl")[: len(told)]
+    audit = Path(config.output.audit_log or "")
+    repeated = Replay(config, [tmp_path / "log.jsonl"], decisions=audit)
+    assert told == [encode(incident) for incident in repeated.incidents()][: len(told)]
+    assert repeated.totals.late == late
+
+
+def late_samples(service: Service) -> list[Sample]:
+    text = generate_latest(service.exporter.registry).decode()
+    return [
+        sample
+        for family in text_string_to_metric_families(text)
+        for sample in family.samples
+        if sample.name == "foreshock_late_events_total"
+    ]
 
 
 async def create_dead_letters(venue: Venue) -> None:

@@ -24,6 +24,7 @@ def replay_logs(
     as_json: bool,
     strict: bool,
     dead_letters: Path | None,
+    decisions: Path | None,
 ) -> None:
     """Incidents to stdout, progress and the closing line to stderr."""
     started = time.perf_counter()
@@ -36,6 +37,7 @@ def replay_logs(
             config,
             logs,
             strict=strict,
+            decisions=decisions,
             on_batch=bar.show if bar is not None else lambda _: None,
             on_bad=letters.write if letters is not None else lambda _: None,
         )

@@ -23,18 +23,25 @@ class AuditLog:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._told: set[bytes] = set()
+        self._told: dict[bytes, None] = {}  # in the order of telling
+        torn = False
         if path.exists():
             with path.open("rb") as file:
-                self._told.update(line.rstrip(b"\n") for line in deque(file, REMEMBERED))
+                last = deque(file, REMEMBERED)
+            self._told.update((line.rstrip(b"\n"), None) for line in last)
+            torn = bool(last) and not last[-1].endswith(b"\n")
         self._file: IO[bytes] = path.open("ab")
+        if torn:  # the process before died in the middle of a line
+            self._file.write(b"\n")
 
     def write(self, incident: Incident) -> bool:
         """Append, durably; False where the line was there before."""
         line = encode(incident)
         if line in self._told:
             return False
-        self._told.add(line)
+        self._told[line] = None
+        if len(self._told) > REMEMBERED:
+            del self._told[next(iter(self._told))]
         self._append(line)
         return True
 
@@ -61,6 +68,10 @@ class DeadLetterFile:
     def write(self, bad: BadRecord) -> None:
         """Append one record."""
         self._file.write(letter(bad) + b"\n")
+
+    def flush(self) -> None:
+        """Let whoever reads the file see what was written."""
+        self._file.flush()
 
     def close(self) -> None:
         self._file.close()

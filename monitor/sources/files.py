@@ -2,18 +2,19 @@
 
 import gzip
 import zlib
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
 import msgspec
+import numpy as np
 import zstandard
 from msgspec import Meta, Raw, Struct
 
 from monitor.errors import UserError
-from monitor.records import Partition, RawBatch
+from monitor.records import Lines, Partition, RawBatch, newlines_in
 
 CHUNK_BYTES: Final = 1 << 18
 ZSTD_READ_BYTES: Final = 1 << 15  # compressed, it comes to about a chunk
@@ -70,7 +71,7 @@ class Log:
     def _at(self, position: int) -> None:
         self.read_bytes = position
 
-    def _opened(self, lines: list[bytes], first: int) -> Iterator[RawBatch]:
+    def _opened(self, lines: Sequence[bytes], first: int) -> Iterator[RawBatch]:
         """Records out of their envelopes; a line that is none becomes a bad record."""
         found: dict[Partition, tuple[list[bytes | None], list[int], list[int]]] = {}
         for number, line in enumerate(lines, first):
@@ -123,7 +124,7 @@ def _value(raw: Raw) -> bytes | None:
 
 def _chunks(
     path: Path, line_bytes_max: int, on_read: Callable[[int], None] = lambda _: None
-) -> Iterator[list[bytes]]:
+) -> Iterator[Sequence[bytes]]:
     """Non-empty lines, about a chunk at a time; on_read hears the position in the file."""
     try:
         if path.suffix == ".parquet":
@@ -160,30 +161,37 @@ def _zstd(file: IO[bytes]) -> Iterator[bytes]:
         raise EOFError("Compressed file ended before the end of its last frame")
 
 
-def _split(chunks: Iterable[bytes], line_bytes_max: int) -> Iterator[list[bytes]]:
+def _split(chunks: Iterable[bytes], line_bytes_max: int) -> Iterator[Sequence[bytes]]:
     """Whole lines of each chunk; of a line that is too long only so much that it shows."""
     rest = b""
     start = True
     for piece in chunks:
         chunk = piece.removeprefix(BYTE_ORDER_MARK) if start else piece
         start = start and not piece
-        head, newline, tail = chunk.rpartition(b"\n")
-        if not newline:
-            rest += tail if len(rest) <= line_bytes_max else b""
+        end = chunk.rfind(b"\n")
+        if end < 0:
+            rest += chunk if len(rest) <= line_bytes_max else b""
             continue
-        text, rest = rest + head, tail
-        if b"\r" in text:
-            text = text.replace(b"\r\n", b"\n").removesuffix(b"\r")
-        lines = text.split(b"\n")
-        if not all(lines):
-            lines = [line for line in lines if line]
-        if lines:
+        text, rest = b"".join((rest, memoryview(chunk)[:end])), chunk[end + 1 :]
+        if lines := _lines(text):
             yield lines
     if rest.strip():
         yield [rest.removesuffix(b"\r")]
 
 
-def _parquet_lines(path: Path) -> Iterator[list[bytes]]:
+def _lines(text: bytes) -> Lines | None:
+    """The lines of a text that hold anything."""
+    if b"\r" in text:
+        text = text.replace(b"\r\n", b"\n").removesuffix(b"\r")
+    newlines = newlines_in(text)
+    edges = np.concatenate(([-1], newlines, [len(text)]))
+    if (np.diff(edges) == 1).any():  # a line is empty
+        text = b"\n".join(filter(None, text.split(b"\n")))
+        newlines = newlines_in(text)
+    return Lines(text, newlines) if text else None
+
+
+def _parquet_lines(path: Path) -> Iterator[Sequence[bytes]]:
     try:
         import pyarrow
         import pyarrow.parquet as parquet
