@@ -1,54 +1,88 @@
 """What a detector sees and says: Frame in, Verdict out."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Final, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
+Ints = NDArray[np.int64]
+Bools = NDArray[np.bool_]
 State = dict[str, NDArray[np.generic]]
+
+BLOCK: Final = 16  # bins; what was learned takes effect where a block ends, at bins 16·n
 
 
 @dataclass(frozen=True, slots=True)
 class Frame:
-    """One closed bin of the venue.
+    """Consecutive closed bins of the venue, at least one, all of them in one block.
 
-    bin: index of the bin. end_ns: its end, nanoseconds since the epoch.
-    values: (S, F) counts by symbol and feature; NaN is not observed. Rows are only ever added.
+    A replay judges many bins in one call, a live monitor one at a time. Both come to the same,
+    bit for bit, because nothing that is learned takes effect inside a block.
+
+    bin: index of the first bin. values: (T, S, F) counts by bin, symbol and feature; NaN is not
+    observed. Rows are only ever added, from one frame to the next.
     features: (F,) names of the columns.
-    skipped: bins left out before this one because the venue was silent.
+    skipped: bins left out before the first one because the venue was silent.
     """
 
     bin: int
-    end_ns: int
     values: Floats
     features: tuple[str, ...]
     skipped: int = 0
 
+    def __post_init__(self) -> None:
+        if self.values.ndim != 3 or not len(self.values):
+            raise ValueError(f"values must be (T, S, F) with T > 0, were {self.values.shape}")
+        if self.bin % BLOCK + len(self.values) > BLOCK:
+            raise ValueError(f"{len(self.values)} bins from {self.bin} on are not in one block")
+
+    @property
+    def ends_block(self) -> bool:
+        """Whether the last bin is the last of its block."""
+        return (self.bin + len(self.values)) % BLOCK == 0
+
     def column(self, feature: str) -> Floats:
-        """(S,) one feature of every symbol."""
-        return self.values[:, self.features.index(feature)]
+        """(T, S) one feature of every symbol."""
+        return self.values[:, :, self.features.index(feature)]
+
+
+@dataclass(frozen=True, slots=True)
+class Detail:
+    """Why some streams scored what they did; each (n,).
+
+    onset_bin: bin in which the anomaly is estimated to have begun.
+    observed, expected: what was counted since the onset, and what should have been.
+    """
+
+    onset_bin: Ints
+    observed: Floats
+    expected: Floats
 
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """What a detector thinks of each stream at the end of one bin.
+    """What a detector thinks of each stream at the end of each bin of a frame.
 
-    score: (S,) decades of surprise, k is once in 10^k quiet bins of one stream; NaN is no opinion.
-    onset_bin: (S,) bin in which the anomaly is estimated to have begun.
-    observed, expected: (S,) what was counted since the onset, and what should have been.
-    feature: the column that drove it. venue: one stream for the whole venue, not one a symbol.
+    score: (T, S) decades of surprise, k is once in 10^k quiet bins of one stream; NaN, no opinion.
+    feature: the column that drives each stream, (S,) or one for all.
+    detail: of bin t of the frame and some streams; to be asked before the next `update`.
+    mixture: (T, M) evidence of many streams at once (see mixture.py), None where there is none.
+    venue: the streams are the venue's own, not one a symbol.
     """
 
     signal: str
-    feature: str
+    feature: tuple[str, ...]
     score: Floats
-    onset_bin: NDArray[np.int64]
-    observed: Floats
-    expected: Floats
+    detail: Callable[[int, NDArray[np.intp]], Detail]
+    mixture: Floats | None = None
     venue: bool = False
+
+    def feature_of(self, stream: int) -> str:
+        """The column that drives one stream."""
+        return self.feature[stream if len(self.feature) > 1 else 0]
 
 
 class Detector(Protocol):

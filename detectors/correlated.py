@@ -1,10 +1,11 @@
 """Evidence for the whole venue, from the surprise of single streams: where incidents come from.
 
-Three tests share the budget of wrong alarms. The maximum over streams sees few strong ones. A
-mixture after Xie and Siegmund (2013), the sum over streams of log(1 - p0 + p0·10^(score/2)), sees
-several that are each too weak, within a signal and over all of them. The venue's own streams
-(market_wide) see what moves everything. The mixture's quiet law depends on the venue, so it is
-standardised by its own past and has a calibrated tail of its own.
+Three kinds of test share the budget of wrong alarms. The maximum over streams sees few strong
+ones. Mixtures (mixture.py) see several that are each too weak, within a signal and over all
+signals, at every window length. The venue's own streams (market_wide) see what moves everything.
+A mixture's quiet law depends on the venue, so it is centred on its own past and has calibrated
+tails of its own. The best of all tests has a calibrated tail again, so that what is promised does
+not hang on how the tests depend on each other.
 """
 
 from collections.abc import Mapping, Sequence
@@ -14,94 +15,157 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Floats, State, Verdict, nest, pack, unnest, unpack
+from detectors.base import BLOCK, Bools, Floats, State, Verdict, nest, pack, unnest, unpack
+from detectors.mixture import BELIEFS, SIZE
 from detectors.options import BurstOptions
-from detectors.tail import Tail, TailPrior
+from detectors.tail import LN10, Tail, TailPrior
+from detectors.windows import SCALES
 
-SHARE: Final = 0.02  # p0: of streams believed to be part of an anomaly
-PERSISTENCE: Final = 0.5  # scores stay: the share of quiet bins above k falls like 10^-(k/2)
 TESTS: Final = 3
-MEMBER_DECADES: Final = float(np.log10((1.0 - SHARE) / SHARE))  # as likely in as out
+MIXTURES_DECADES: Final = float(np.log10(4.0))  # many mixtures, which hear much the same
+MEMBER_DECADES: Final = 1.7  # a stream this loud is part of what a loud mixture hears
 SCORE_MAX: Final = 30.0
 MEMORY_S: Final = 1800.0
 WARM_UP_S: Final = 60.0
-GUARD_DECADES: Final = 5.0  # from here on nothing is learned
-PRIOR: Final = TailPrior(level=3.0, share=0.3, excess=1.0, exceedances=10.0)
+QUIET_DECADES: Final = 5.0  # up to here a mixture's mean is learned
+LOUD_DECADES: Final = 8.0  # from here on tails are not learned: far beyond what is at stake
+# The mixture of few streams is a logarithm already: its tail begins at a value, in nats. That of
+# many streams is a sum, and begins at so many standard deviations.
+PRIORS: Final = (
+    TailPrior(level=0.7, share=0.15, excess=0.5, exceedances=10.0),
+    TailPrior(level=6.0, share=0.2, excess=1.3, exceedances=10.0),
+)
+IN_NATS: Final = (True, False)
+VENUE: Final = TailPrior(level=4.0 * LN10, share=0.25, excess=1.15, exceedances=10.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Evidence:
-    """What one bin says about the venue.
+    """What each bin of a frame says about the venue.
 
-    score: decades, venue-wide, the best of the tests.
-    streams: (Q, S) decades of each stream with the number of streams taken into account.
-    members: (Q, S) streams that the mixture believes to be part of the anomaly.
-    mixture: (Q + 1,) decades of the mixture by signal, and over all signals last.
+    score: (T,) decades, venue-wide, the best of the tests.
+    streams: (Q, T, S) venue-wide decades of each stream of each signal.
+    alone: (V, T, n) venue-wide decades of the venue's own streams.
+    members: (Q, T, S) streams that the mixture believes to be part of the anomaly.
+    mixture: (T, Q + 1) decades of the mixtures by signal, and over all signals last.
     """
 
-    score: float
+    score: Floats
     streams: Floats
-    members: NDArray[np.bool_]
+    alone: Sequence[Floats]
+    members: Bools
     mixture: Floats
 
 
 class CorrelatedTest:
     """Q signals over S symbols to venue-wide decades."""
 
-    _STATE = ("bins", "mean", "square")
+    _STATE = ("blocks", "mean", "square", "sample", "best", "heard")
 
     def __init__(self, signals: int, options: BurstOptions) -> None:
-        self.bins = 0
-        self.mean = np.zeros(signals + 1)
-        self.square = np.ones(signals + 1)
-        self._alpha = 1.0 / options.bins(MEMORY_S)
-        self._warm_bins = options.bins(WARM_UP_S)
-        self.tail = Tail(signals + 1, PRIOR, block_bins=options.bins(240.0))
+        self.blocks = 0
+        self.mean = np.zeros((signals + 1, SIZE))
+        self.square = np.ones((signals + 1, SIZE))
+        self.sample = np.full((signals + 1, SIZE), np.nan)
+        self.best = 0.0
+        self.heard = False  # whether any stream had an opinion in this block
+        self._fade = BLOCK / options.bins(MEMORY_S)
+        self._warm_blocks = max(1, round(options.bins(WARM_UP_S) / BLOCK))
+        scales = (signals + 1) * SCALES
+        self.tails = [Tail(scales, prior, options) for prior in PRIORS]
+        self.venue = Tail(1, VENUE, options)
+        for tail in (*self.tails, self.venue):
+            tail.resize(1)
 
-    def update(self, verdicts: Sequence[Verdict], venue: Sequence[Verdict]) -> Evidence:
-        """Test one bin, then learn what quiet looks like. verdicts: Q of them, over S symbols."""
-        scores = np.vstack([verdict.score for verdict in verdicts])
+    def update(self, first: int, verdicts: Sequence[Verdict], venue: Sequence[Verdict]) -> Evidence:
+        """Test the bins from `first` on, then learn what quiet looks like. verdicts: Q of them."""
+        scores = np.stack([verdict.score for verdict in verdicts])
         opinion = np.isfinite(scores)
-        counted = int(np.count_nonzero(opinion))
-        streams = np.where(opinion, scores, -np.inf) - np.log10(max(counted, 1) * TESTS)
-        known = np.where(opinion, np.minimum(scores, SCORE_MAX), 0.0)
-        mixture = self._mixture(known, counted)
-        members = (known > MEMBER_DECADES) & (mixture[:-1, None] > 0)
-        alone = [float(np.nanmax(v.score, initial=-np.inf)) for v in venue]
-        tests = [float(streams.max(initial=-np.inf)), float(mixture.max())]
-        tests += [score - np.log10(TESTS * max(len(venue), 1)) for score in alone]
-        return Evidence(max(tests), streams, members, mixture)
+        counted = np.maximum(np.count_nonzero(opinion, axis=(0, 2)), 1)
+        cost = np.log10(counted * TESTS)[:, None]
+        streams = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
+        mixtures = self._mixtures(first, verdicts)
+        members = opinion & (scores > MEMBER_DECADES) & (mixtures[:, :-1].T[..., None] > 0)
+        alone = [_alone(verdict.score, len(venue)) for verdict in venue]
+        tests = [streams.max(axis=(0, 2), initial=-np.inf), mixtures.max(axis=1)]
+        tests += [score.max(axis=1, initial=-np.inf) for score in alone]
+        raw = np.maximum(np.max(tests, axis=0), 0.0)
+        self.best = max(self.best, float(raw.max()))
+        self.heard |= bool(opinion.any())
+        evidence = Evidence(
+            self._calibrated(raw),
+            self._calibrated(streams),
+            [self._calibrated(score) for score in alone],
+            members,
+            self._calibrated(mixtures),
+        )
+        if (first + len(raw)) % BLOCK == 0:
+            self._learn()
+        return evidence
 
-    def _mixture(self, known: Floats, counted: int) -> Floats:
-        """Decades of the mixture by signal and over all; -inf before it can be known."""
-        odds = np.exp(PERSISTENCE * np.log(10.0) * known)
-        each = np.log1p(SHARE * (odds - 1.0)).sum(axis=1)
-        statistic = np.append(each, each.sum())
-        if counted == 0:
-            return np.full(statistic.shape, -np.inf)
-        sd = np.sqrt(np.maximum(self.square - self.mean**2, 1.0))
-        z = ((statistic - self.mean) / sd)[:, None]
-        warm = self.bins >= self._warm_bins
-        decades = self.tail.decades(z)[:, 0] - np.log10(TESTS * statistic.size)
-        quiet = not warm or float(decades.max()) < GUARD_DECADES
-        if quiet:
-            self._learn(statistic, sd)
-        if warm:
-            self.tail.learn(z, np.array([not quiet]))
-        return decades if warm else np.full(statistic.shape, -np.inf)
+    def _calibrated(self, decades: Floats) -> Floats:
+        """Decades of the best test to decades of the venue; -inf stays."""
+        nats = np.maximum(decades, 0.0) * LN10
+        one = self.venue.decades(nats.reshape(1, -1)).reshape(nats.shape)
+        return np.where(np.isneginf(decades), -np.inf, one)
 
-    def _learn(self, statistic: Floats, sd: Floats) -> None:
-        self.bins += 1
-        cut = np.minimum(statistic, self.mean + 6.0 * sd) if self.bins > 1 else statistic
-        rate = max(self._alpha, 1.0 / self.bins)
-        self.mean = self.mean + rate * (cut - self.mean)
-        self.square = self.square + rate * (cut**2 - self.square)
+    def _mixtures(self, first: int, verdicts: Sequence[Verdict]) -> Floats:
+        """(T, Q + 1) decades by signal and over all; -inf before they can be known."""
+        parts = [verdict.mixture for verdict in verdicts if verdict.mixture is not None]
+        each = np.stack([*parts, np.sum(parts, axis=0)], axis=1)
+        bins = len(each)
+        at = first // BLOCK * 7 % BLOCK - first % BLOCK  # not always the same bin of a second
+        if 0 <= at < bins:
+            self.sample = each[at].copy()
+        sd = np.sqrt(np.maximum(self.square - self.mean**2, 1e-4))
+        away = (each - self.mean).reshape(bins, -1, len(BELIEFS), SCALES)
+        spread = sd.reshape(-1, len(BELIEFS), SCALES)
+        found = np.full(each.shape[:2], -np.inf)
+        warm = self.blocks >= self._warm_blocks
+        for belief, tail in enumerate(self.tails):
+            value = away[:, :, belief] / (1.0 if IN_NATS[belief] else spread[:, belief])
+            flat = value.reshape(bins, -1).T
+            if warm:
+                tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
+            decades = tail.decades(flat).T.reshape(value.shape).max(axis=2)
+            np.maximum(found, decades, out=found)
+        decided = found - np.log10(TESTS) - MIXTURES_DECADES
+        return decided if warm else np.full(found.shape, -np.inf)
+
+    def _learn(self) -> None:
+        """A block has ended."""
+        if np.isfinite(self.sample).all() and self.best < QUIET_DECADES:
+            sd = np.sqrt(np.maximum(self.square - self.mean**2, 1e-4))
+            known = self.blocks >= self._warm_blocks
+            cut = np.minimum(self.sample, self.mean + 6.0 * sd) if known else self.sample
+            rate = max(self._fade, 1.0 / (self.blocks + 1))
+            self.mean = self.mean + rate * (cut - self.mean)
+            self.square = self.square + rate * (cut**2 - self.square)
+            self.blocks += 1
+        self.venue.watch(np.array([0]), np.array([[self.best * LN10]]))
+        loud = np.array([self.best >= LOUD_DECADES or not self.heard])
+        for tail in (*self.tails, self.venue):
+            tail.learn(loud)
+        self.best, self.heard = 0.0, False
+        self.sample = np.full_like(self.sample, np.nan)
 
     def state(self) -> State:
         """Everything that the next update depends on."""
-        return pack(self, self._STATE) | nest("tail", self.tail.state())
+        state = pack(self, self._STATE) | nest("venue", self.venue.state())
+        for number, tail in enumerate(self.tails):
+            state |= nest(f"tail{number}", tail.state())
+        return state
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, self._STATE, state)
-        self.tail.restore(unnest("tail", state))
+        self.venue.restore(unnest("venue", state))
+        for number, tail in enumerate(self.tails):
+            tail.restore(unnest(f"tail{number}", state))
+
+
+def _alone(score: Floats, detectors: int) -> Floats:
+    """(T, n) decades of the venue's own streams, with the number of tests taken into account."""
+    known = np.where(np.isfinite(score), np.minimum(score, SCORE_MAX), -np.inf)
+    decades: Floats = known - np.log10(TESTS * max(detectors, 1))
+    return decades

@@ -7,14 +7,15 @@ total, on a scale where their noise is even (Anscombe's square root). River's ob
 saved as arrays, so each stream keeps the values since it last began anew, and is rebuilt from them.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from river.drift import ADWIN
 
-from detectors.base import Floats, Frame, State, Verdict, grow, pack, unpack
+from detectors.base import Detail, Floats, Frame, State, Verdict, grow, pack, unpack
 from detectors.options import BurstOptions
 
 AGGREGATE_S: Final = 10.0
@@ -55,27 +56,38 @@ class Drift:
     def update(self, frame: Frame) -> Verdict:
         """Score a frame, then learn from it."""
         raw = frame.column(self.feature)
-        self._resize(raw.size)
+        bins, symbols = raw.shape
+        self._resize(symbols)
         unseen = ~np.isfinite(raw)
-        self.torn |= unseen | (frame.skipped > 0)
+        self.torn |= frame.skipped > 0
         x = np.where(unseen, 0.0, raw)
-        self.total = self.total + x
-        self.venue += float(x.sum())
-        score = np.full(x.size, np.nan)
-        onset = np.full(x.size, frame.bin)
-        observed, expected = np.zeros(x.size), np.zeros(x.size)
-        turn = np.arange(-frame.bin % self._every, x.size, self._every)
+        score = np.full(raw.shape, np.nan)
+        found: dict[tuple[int, int], tuple[int, float, float]] = {}
+        for t in range(bins):
+            self.torn |= unseen[t]
+            self.total = self.total + x[t]
+            self.venue += float(x[t].sum())
+            # A Python loop over the symbols whose turn it is: ADWIN is an object a stream.
+            for stream, change in self._turn(frame.bin + t, symbols):
+                score[t, stream] = -np.log10(DELTA)
+                found[t, stream] = change
+        return Verdict(self.signal, (self.feature,), score, partial(_detail, found))
+
+    def _turn(self, now: int, symbols: int) -> Iterator[tuple[int, tuple[int, float, float]]]:
+        """Feed the streams whose aggregate ends with bin `now`; those that have changed, with
+        the bin, the count, and what it would have been."""
+        first = -now % self._every
+        if first >= symbols:
+            return
+        turn = np.arange(first, symbols, self._every)
         count, level, watched = self._aggregate(turn)
-        # A Python loop over the symbols whose turn it is: ADWIN is an object a stream.
         for at in np.flatnonzero(watched).tolist():
             i = int(turn[at])
             change = self._feed(i, float(level[at]))
             if change is not None:
                 age, log_ratio = change
-                onset[i] = frame.bin - age * self._every
-                score[i] = -np.log10(DELTA)
-                observed[i], expected[i] = count[at], count[at] / np.exp(log_ratio)
-        return Verdict(self.signal, self.feature, score, onset, observed, expected)
+                expected = float(count[at] / np.exp(log_ratio))
+                yield i, (now - age * self._every, float(count[at]), expected)
 
     def _aggregate(self, turn: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """End the aggregates of these streams: counts, levels, and which ADWIN should see."""
@@ -121,6 +133,14 @@ class Drift:
         """Continue exactly where `state` was taken."""
         unpack(self, ("venue", "values", *_PER_STREAM), state)
         self._windows = [_adwin(self.values[: self.seen[i], i]) for i in range(self.total.size)]
+
+
+def _detail(
+    found: Mapping[tuple[int, int], tuple[int, float, float]], t: int, streams: NDArray[np.intp]
+) -> Detail:
+    """Of streams that have drifted in bin t of a frame."""
+    onset_bin, observed, expected = zip(*(found[t, i] for i in streams.tolist()), strict=True)
+    return Detail(np.array(onset_bin, np.int64), np.array(observed), np.array(expected))
 
 
 def _change(values: Floats) -> tuple[int, float]:

@@ -1,73 +1,96 @@
-"""What the whole market does at once: a robust common factor of observed over expected counts."""
+"""What the whole market does at once: a robust common factor of counts over their means.
 
-from collections.abc import Mapping
+Every window has a factor of its own, from the same bins as the counts that are judged by it: one
+that follows with a lag leaves the lag in every stream, and many streams together then look guilty.
+Symbols that are part of an anomaly are cut out by a redescending weight (Hampel, 1974), or fifty
+loud symbols of two hundred would raise what is expected of all.
+"""
+
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Floats, State, pack, unpack
-from detectors.options import BurstOptions
+from detectors.base import Bools, Floats
+from detectors.noise import Noise
+from detectors.windows import SCALES, Plan
 
-MEMORY_S: Final = 4.0
-HUBER_SD: Final = 2.0
-COUNTS_MIN: Final = 5.0  # a stream's expected count over the memory, to be listened to
+PANEL: Final = 256  # the busiest streams are market enough
+EXPECTED_MIN: Final = 4.0  # a stream's expected count over the window, to be listened to
 STREAMS_NONE: Final = 4.0  # so few streams are no market
 STREAMS_FULL: Final = 20.0
 FACTOR_MIN: Final = 0.7  # after a stall of the venue its usual flow is no burst
+TRUSTED_SD: Final = 1.5  # residuals up to here count fully, and beyond CUT_SD not at all
+CUT_SD: Final = 4.0
+STEPS: Final = 3
 
 
 class MarketFactor:
-    """Factor of S streams: a precision-weighted Huber mean over streams and about four seconds.
+    """Factors by window length. Where a window is too short for enough streams to be heard, its
+    factor is drawn towards that of the next longer one, and the longest one's towards 1."""
 
-    With few streams the factor would be the anomaly itself, so it is drawn towards 1 until there
-    are enough of them, counted by their weights.
-    """
-
-    def __init__(self, options: BurstOptions) -> None:
-        self._alpha = 1.0 / options.bins(MEMORY_S)
-        self._bins = 2.0 / self._alpha - 1.0
-        self.recent = np.empty(0)
-        self.recent_mean = np.empty(0)
+    def __init__(self) -> None:
+        self.held = np.ones(SCALES)
 
     def update(
-        self, x: Floats, mean: Floats, dispersion: Floats, usable: NDArray[np.bool_]
-    ) -> float:
-        """The factor with this bin taken in. All (S,); unusable streams are left out."""
-        if x.size > self.recent.size:
-            self.recent = np.concatenate([self.recent, mean[self.recent.size :]])
-            self.recent_mean = np.concatenate([self.recent_mean, mean[self.recent_mean.size :]])
-        step = np.where(np.isfinite(x), x, mean)
-        self.recent += self._alpha * (step - self.recent)
-        self.recent_mean += self._alpha * (mean - self.recent_mean)
-        heard = usable & (self.recent_mean * self._bins >= COUNTS_MIN)
-        if np.count_nonzero(heard) <= STREAMS_NONE:
-            return 1.0
-        some = np.flatnonzero(heard)
-        return self._robust(self.recent[some], self.recent_mean[some], dispersion[some])
+        self, rows: Plan, sums: Floats, mean: Floats, noise: Noise, usable: Bools
+    ) -> tuple[Floats, Floats]:
+        """Factors of a frame. sums: (2, R, S) counts and means of each row; usable: (S,).
 
-    def _robust(self, seen: Floats, mean: Floats, dispersion: Floats) -> float:
-        """Two steps of iteratively cut residuals from the plain weighted mean."""
-        weight = 1.0 / dispersion
-        precision = mean * weight
-        total = float(precision.sum())
-        middle = mean.size // 2
-        factor = float(np.partition(seen / mean, middle)[middle])
-        spread = HUBER_SD * np.sqrt(dispersion * mean / self._bins)
-        for _ in range(2):
-            limit = np.sqrt(max(factor, 0.05)) * spread
-            cut = np.minimum(np.maximum(seen - factor * mean, -limit), limit)
-            factor += float((cut * weight).sum()) / total
-        streams = total**2 / float((precision**2).sum())
-        trust = min(max((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0), 1.0)
-        return max(1.0 + trust * (factor - 1.0), FACTOR_MIN)
+        Returns (R,) the factor of each row, and (T, SCALES) the one that holds at each bin.
+        """
+        raw, trust = self._robust(rows, sums, _panel(mean, usable), noise)
+        of_row = np.ones(rows.scale.size)
+        filled = np.ones((len(rows.held), SCALES + 1))
+        for scale in range(SCALES - 1, -1, -1):  # each leans on the next longer one
+            part, held = rows.rows[scale], rows.held[:, scale]
+            longer = filled[rows.bin[part], scale + 1]
+            of_row[part] = longer + trust[part] * (raw[part] - longer)
+            filled[:, scale] = np.where(held >= 0, of_row[held], self.held[scale])
+        self.held = filled[-1, :SCALES].copy()
+        return of_row, filled[:, :SCALES]
+
+    def _robust(
+        self, rows: Plan, sums: Floats, panel: NDArray[np.intp], noise: Noise
+    ) -> tuple[Floats, Floats]:
+        """(R,) robust factors, and how far to trust each, from the panel's columns."""
+        c, e = sums[0][:, panel], sums[1][:, panel]
+        heard = e >= EXPECTED_MIN
+        count = heard.sum(axis=1)
+        e = np.where(heard, e, 1.0)
+        ratio = c / e
+        precision = np.where(
+            heard, e / (noise.counting[panel] + noise.wander2[rows.scale][:, panel] * e), 0.0
+        )
+        ranked = np.sort(np.where(heard, ratio, np.inf), axis=1)
+        if not ranked.shape[1]:
+            return np.ones(rows.scale.size), np.zeros(rows.scale.size)
+        middle = np.minimum(count // 2, ranked.shape[1] - 1)
+        factor = np.where(count > 0, ranked[np.arange(count.size), middle], 1.0)
+        root = np.sqrt(precision)
+        for _ in range(STEPS):
+            away = (
+                np.abs(ratio - factor[:, None]) * root / np.sqrt(np.maximum(factor, 0.05))[:, None]
+            )
+            fading = TRUSTED_SD * (CUT_SD - away) / ((CUT_SD - TRUSTED_SD) * np.maximum(away, 1e-9))
+            weight = precision * np.clip(fading, 0.0, 1.0)
+            total = weight.sum(axis=1)
+            factor = np.where(
+                total > 0, (weight * ratio).sum(axis=1) / np.maximum(total, 1e-300), factor
+            )
+        square = np.maximum((precision**2).sum(axis=1), 1e-300)
+        streams = precision.sum(axis=1) ** 2 / square
+        trust = np.clip((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0)
+        return np.maximum(factor, FACTOR_MIN), trust
 
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""
-        self.recent = self.recent_mean.copy()
+        self.held = np.ones(SCALES)
 
-    def state(self) -> State:
-        return pack(self, ("recent", "recent_mean"))
 
-    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        unpack(self, ("recent", "recent_mean"), state)
+def _panel(mean: Floats, usable: Bools) -> NDArray[np.intp]:
+    """Indices of the busiest usable streams, at most PANEL, in the order of streams."""
+    streams = np.flatnonzero(usable)
+    if streams.size > PANEL:
+        streams = np.sort(streams[np.argsort(-mean[streams], kind="stable")[:PANEL]])
+    return streams

@@ -1,11 +1,12 @@
-"""Counts to surprise: a CUSUM bank over a learned background, calibrated, that guards itself.
+"""Counts to surprise: windows against a learned background, calibrated, that guard themselves.
 
-While a stream is alarmed nothing of it is learned. Evidence is let go when it has fallen from its
-peak by `RELEASE_NATS`: while a burst lasts, that happens once in e^RELEASE_NATS peaks. An alarm
-that lasts ends when what the stream does has become its normal, so a level shift alarms once.
+Of every window, the excess over the mean and the market is weighed against the stream's own noise
+at that length, and the tail of quiet flow turns it into decades; the best window is the score. An
+alarmed stream is not learned. One that stays alarmed for long has found a new normal, and starts
+anew from there, so that a level shift alarms once.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -13,116 +14,208 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.background import Background
-from detectors.base import Floats, State, grow, nest, pack, unnest, unpack
-from detectors.cusum import CusumBank
+from detectors.base import BLOCK, Bools, Detail, Floats, State, grow, nest, pack, unnest, unpack
+from detectors.excess import nats
+from detectors.market import MarketFactor
+from detectors.mixture import BELIEFS, SIZE, mixture
+from detectors.noise import Noise
 from detectors.options import BurstOptions
 from detectors.tail import Tail, TailPrior
+from detectors.windows import HOPS, LENGTHS, SCALES, Plan, Windows
 
-RELEASE_NATS: Final = 3.0
-RAISED_DECADES: Final = 2.0  # below an alarm, from where on evidence is let go when it falls
+EXCESS_SD: Final = 1.5  # standard deviations from where on an excess is weighed at all
 SUSPECT_DECADES: Final = 4.0  # from here on the mean stands still, lest it follow a slow rise
-SCALES_DECADES: Final = float(np.log10(3.0))  # the best of six ratios, which hear much the same
-TAIL_BLOCK_S: Final = 240.0
-ALARM_PER_S: Final = 1.0 / 86_400.0  # an alarm a day over all streams: what is kept from learning
-# One alarm a day over 200 clustered streams came at 19.3 nats (block dispersion, market removed).
-PRIOR: Final = TailPrior(level=8.0, share=0.5, excess=1.15)
+SCALES_DECADES: Final = float(np.log10(4.0))  # the best of many windows, which overlap
+ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
+STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
+LONG: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length > 2 * HOPS)
+PRIOR: Final = TailPrior(level=6.0, share=0.1, excess=1.2)
+BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """Of each of S streams: decades, onset bin, and counts since then."""
+    """Of T bins and S streams: decades, (T, S); the mixture, (T, SIZE); and why, when asked."""
 
     score: Floats
-    onset_bin: NDArray[np.int64]
-    observed: Floats
-    expected: Floats
+    mixture: Floats
+    detail: Callable[[int, NDArray[np.intp]], Detail]
 
 
 class SurpriseBank:
-    """S streams of counts to S scores; rows are only ever added."""
+    """S streams of counts to S scores; rows are only ever added.
 
-    _STATE = ("alarmed", "alarm_bins", "peak")
+    market: whether the streams have a common factor that is not theirs to answer for.
+    """
 
-    def __init__(self, options: BurstOptions) -> None:
+    _PER_STREAM = ("alarm_blocks", "held", "best")
+
+    def __init__(self, options: BurstOptions, *, market: bool) -> None:
         self.options = options
         self.background = Background(options)
-        self.cusum = CusumBank(options.ratios)
-        self.tail = Tail(len(options.ratios), PRIOR, block_bins=options.bins(TAIL_BLOCK_S))
-        self.alarmed = np.empty(0, bool)
-        self.alarm_bins = np.empty(0)
-        self.peak = np.empty(0)
+        self.noise = Noise(options)
+        self.windows = Windows()
+        self.factor = MarketFactor() if market else None
+        self.tail = Tail(SCALES, PRIOR, options)
+        self.alarm_blocks = np.empty(0)
+        self.best = np.empty(0)
+        self.held = np.empty((SCALES, 0))
+        self.held_mixture = np.zeros((SCALES, len(BELIEFS)))
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
-        if streams > self.alarmed.size:
-            grow(self, {"alarmed": 0, "alarm_bins": 0, "peak": 0}, streams)
-            self.background.resize(streams)
-            self.cusum.resize(streams)
-            self.cusum.tune(self.background.dispersion)
+        if streams > self.best.size:
+            grow(self, dict.fromkeys(self._PER_STREAM, 0.0), streams)
+            for part in (self.background, self.noise, self.windows, self.tail):
+                part.resize(streams)
+            self.noise.refresh(self.background.mean)
 
     def skip(self) -> None:
         """The input was silent for long: evidence that spans the silence means nothing."""
         self.background.forget_waiting()
-        self.cusum.reset(np.ones_like(self.alarmed))
-        self.alarmed[:] = False
-        self.alarm_bins[:] = 0.0
-        self.peak[:] = 0.0
+        self.noise.skip()
+        self.windows.forget(np.ones(self.best.size, bool))
+        self.held[:] = 0.0
+        self.held_mixture[:] = 0.0
+        self.alarm_blocks[:] = 0.0
+        self.best[:] = 0.0
+        if self.factor is not None:
+            self.factor.skip()
 
-    def update(self, x: Floats, factor: float, bin_index: int) -> Surprise:
-        """Score one bin of counts, (S,), NaN unobserved, against means times the factor; learn."""
-        expected = self.background.mean * factor
+    def update(self, x: Floats, first: int) -> Surprise:
+        """Score counts of the bins from `first` on, (T, S), NaN unobserved; then learn."""
         seen = np.isfinite(x)
-        ready = self.background.warm & seen
-        if seen.all():
-            evidence = self.cusum.step(x, expected, bin_index)
-        else:
-            counted = np.where(seen, x, 0.0)
-            evidence = self.cusum.step(counted, np.where(seen, expected, 0.0), bin_index)
-        if not ready.all():
-            self.cusum.reset(~self.background.warm)
-        decades = self.tail.decades(evidence)
-        best = decades.argmax(axis=0)
-        streams = np.arange(best.size)
-        pooled = np.maximum(decades[best, streams] - SCALES_DECADES, 0.0)
-        score = np.where(ready, pooled, np.nan)
-        surprise = Surprise(score, *self.cusum.since_onset(best))
-        self._guard(score, evidence[best, streams])
-        self.tail.learn(evidence, self.alarmed | ~ready)
-        if self.background.learn(x, expected, self.alarmed, score >= SUSPECT_DECADES):
-            self.cusum.tune(self.background.dispersion)
-        return surprise
+        counts = np.where(seen, x, 0.0)
+        warm = self.background.warm
+        means = np.where(seen, self.background.mean, 0.0)
+        rows, sums, last = self.windows.take(first, counts, means)
+        of_row = np.ones(rows.scale.size)
+        filled = np.ones((len(x), SCALES))
+        if self.factor is not None:
+            usable = warm & (self.alarm_blocks == 0)
+            of_row, filled = self.factor.update(
+                rows, sums, self.background.mean, self.noise, usable
+            )
+        expected = sums[1] * of_row[:, None]
+        found, sparse = self._weigh(rows, sums[0], expected, last, of_row)
+        score = np.where(seen & warm, self._score(rows, found), np.nan)
+        joint = self._mixture(rows, *sparse)
+        detail = self._detail(filled)
+        self.background.watch(counts, seen)
+        self.noise.watch(first, rows, sums[0], expected)
+        self.best = np.fmax(self.best, np.fmax.reduce(score, axis=0))
+        if (first + len(x)) % BLOCK == 0:
+            self._learn()
+        return Surprise(score, joint, detail)
 
-    def _guard(self, score: Floats, nats: Floats) -> None:
-        """Raise and release alarms."""
-        rare = np.log10(1e9 / (self.options.bin_ns * ALARM_PER_S) * max(score.size, 1))
-        loud = score >= rare
-        raised = (score >= rare - RAISED_DECADES) | self.alarmed
-        if not raised.any():
-            self.peak[:] = 0.0
-            return
-        self.alarmed |= loud
-        self.alarm_bins = np.where(self.alarmed, self.alarm_bins + 1, 0)
-        self.peak = np.where(raised, np.maximum(self.peak, nats), 0.0)
-        settled = self.alarm_bins >= self.options.bins(self.options.rebaseline_s)
+    def _weigh(
+        self, rows: Plan, counts: Floats, expected: Floats, last: Floats, of_row: Floats
+    ) -> tuple[Floats, tuple[NDArray[np.intp], Floats]]:
+        """(R, S) nats of each window of warm streams; and those that are not zero, with rows."""
+        excess = counts - expected
+        limit = EXCESS_SD**2 * self.noise.variance(expected, rows.scale)
+        loud = (excess > 0) & (excess * excess > limit) & self.background.warm
+        for scale in LONG:  # what is over is not news
+            part = rows.rows[scale]
+            rest = last[0, part] - of_row[part, None] * last[1, part]
+            loud[part] &= rest >= STILL / 8.0 * excess[part]
+        row, stream = np.nonzero(loud)
+        found = np.zeros_like(counts)
+        values = nats(
+            counts[row, stream],
+            expected[row, stream],
+            self.noise.counting[stream],
+            self.noise.wander2[rows.scale[row], stream],
+        )
+        found[row, stream] = values
+        return found, (row, values)
+
+    def _score(self, rows: Plan, found: Floats) -> Floats:
+        """(T, S) decades of the best window, where each speaks until it moves on."""
+        before = self.tail.decades(self.held)
+        present = np.flatnonzero([part.stop > part.start for part in rows.rows])
+        starts = [rows.rows[scale].start for scale in present]
+        self.tail.watch(present, np.maximum.reduceat(found, starts, axis=0))
+        decades = np.zeros_like(found)
+        row, stream = np.nonzero(found)
+        decades[row, stream] = self.tail.decades_of(found[row, stream], rows.scale[row])
+        best = np.zeros((len(rows.held), found.shape[1]))
+        for scale in range(SCALES):
+            held = rows.held[:, scale]
+            spoken = decades[held]
+            spoken[held < 0] = before[scale]
+            np.maximum(best, spoken, out=best)
+            if held[-1] >= 0:
+                self.held[scale] = found[held[-1]]
+        return np.maximum(best - SCALES_DECADES, 0.0)
+
+    def _mixture(self, rows: Plan, row: NDArray[np.intp], values: Floats) -> Floats:
+        """(T, SIZE) evidence of all streams together, by belief and window length."""
+        of_row = mixture(rows.scale.size, row, values)
+        held = rows.held
+        spoken = np.where((held >= 0)[..., None], of_row[held], self.held_mixture)
+        self.held_mixture = spoken[-1]
+        return spoken.transpose(0, 2, 1).reshape(len(held), SIZE)
+
+    def _detail(self, filled: Floats) -> Callable[[int, NDArray[np.intp]], Detail]:
+        """Asked for a bin and streams: the begin that makes the most of what has come since."""
+        windows, counting, wander2 = self.windows, self.noise.counting, self.noise.wander2
+
+        def detail(t: int, streams: NDArray[np.intp]) -> Detail:
+            begin, since, scale = windows.past(t, streams)
+            counts, expected = since[:, 0], since[:, 1] * filled[t, scale][:, None]
+            at, of = np.nonzero((counts > expected) & (expected > 0))
+            found = np.zeros_like(counts)
+            found[at, of] = nats(
+                counts[at, of],
+                expected[at, of],
+                counting[streams[of]],
+                wander2[scale[at], streams[of]],
+            )
+            best, order = found.argmax(axis=0), np.arange(streams.size)
+            return Detail(begin[best], counts[best, order], expected[best, order])
+
+        return detail
+
+    def _learn(self) -> None:
+        """A block has ended: what was quiet in it is normal."""
+        bins = 1e9 / (self.options.bin_ns * ALARM_PER_S)
+        alarmed = self.best >= np.log10(bins * max(self.best.size, 1))
+        cold = ~self.background.warm
+        self.alarm_blocks = np.where(alarmed, self.alarm_blocks + 1, 0)
+        self.tail.learn(alarmed | cold)
+        self.background.learn(
+            self.noise.counting,
+            self.noise.wander2[BLOCK_SCALE],
+            alarmed,
+            self.best >= SUSPECT_DECADES,
+        )
+        settled = self.alarm_blocks * BLOCK >= self.options.bins(self.options.rebaseline_s)
         if settled.any():
-            self.background.rebaseline(settled)
-        over = raised & ((nats < self.peak - RELEASE_NATS) | settled)
-        if over.any():
-            self.cusum.reset(over)
-            self.alarmed[over] = False
-            self.peak[over] = 0.0
-            self.alarm_bins[over] = 0
+            self.background.rebaseline(settled, self.noise.counting)
+        self.noise.learn(self.background.mean, alarmed | cold)
+        self._forget(cold | settled)
+        self.best = np.zeros_like(self.best)
+
+    def _forget(self, streams: Bools) -> None:
+        """Evidence of these streams starts anew."""
+        if streams.any():
+            self.windows.forget(streams)
+            self.held[:, streams] = 0.0
+            self.alarm_blocks[streams] = 0.0
 
     def state(self) -> State:
-        return (
-            pack(self, self._STATE)
-            | nest("background", self.background.state())
-            | nest("cusum", self.cusum.state())
-            | nest("tail", self.tail.state())
-        )
+        """Everything that the next update depends on."""
+        held = {} if self.factor is None else {"factor": self.factor.held.copy()}
+        state: State = pack(self, ("held_mixture", *self._PER_STREAM)) | held
+        for name in ("background", "noise", "windows", "tail"):
+            state |= nest(name, getattr(self, name).state())
+        return state
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        unpack(self, self._STATE, state)
-        self.background.restore(unnest("background", state))
-        self.cusum.restore(unnest("cusum", state))
-        self.tail.restore(unnest("tail", state))
+        """Continue exactly where `state` was taken."""
+        unpack(self, ("held_mixture", *self._PER_STREAM), state)
+        if self.factor is not None:
+            self.factor.held = np.array(state["factor"], dtype=np.float64)
+        for name in ("background", "noise", "windows", "tail"):
+            getattr(self, name).restore(unnest(name, state))

@@ -1,93 +1,119 @@
 """From a statistic to decades: how often quiet flow has reached it, by an exponential tail.
 
 Quiet flow's maxima over four-minute blocks are pooled over streams. Above a fixed level they are
-close to exponential, so two numbers a scale say how rare a value is: the share of blocks that
-exceed the level, and the mean excess. Until enough blocks were seen, a strict prior stands for
-them. Blocks in which a stream was alarmed are not quiet and are left out. (Siffer et al., 2017,
-fit the same tail with a generalised Pareto law.)
+close to exponential, so two numbers a scale say how rare a value is: the share of maxima that
+exceed the level, and the mean excess. Until enough maxima were seen, a strict prior stands for
+them. Those of a stream that was alarmed are not quiet and are left out. (Siffer et al., 2017, fit
+the same tail with a generalised Pareto law.)
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Floats, State, pack, unpack
+from detectors.base import BLOCK, Bools, Floats, State, pack, unpack
+from detectors.options import BurstOptions
+
+MAXIMA_S: Final = 240.0
+MEMORY_S: Final = 14 * 86_400.0  # a venue of a month ago is another venue
+LN10: Final = float(np.log(10.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class TailPrior:
     """What is believed before anything was seen.
 
-    level: where the tail begins. share: of blocks whose maximum exceeds it. excess: mean above it.
-    blocks, exceedances: how many observations the belief is worth.
+    level: where the tail begins. share: of maxima that exceed it. excess: mean above it.
+    maxima, exceedances: how many observations the belief is worth.
     """
 
     level: float
     share: float
     excess: float
-    blocks: float = 40.0
+    maxima: float = 40.0
     exceedances: float = 20.0
 
 
 class Tail:
-    """Tails of R scales: exponential above the prior's level, a straight line from 0 below it."""
+    """Tails of R scales: exponential above the prior's level, a straight line from 0 below it.
 
-    _STATE = ("maxima", "bins", "blocks", "exceeding", "excess")
+    seen, exceeding, excess: (R, 1) sums over maxima: how many, how many above the level, by how
+    much. They are all that calibration knows, so sums of different runs may be added.
+    """
 
-    def __init__(self, scales: int, prior: TailPrior, *, block_bins: int) -> None:
+    SUMS = ("seen", "exceeding", "excess")
+
+    def __init__(self, scales: int, prior: TailPrior, options: BurstOptions) -> None:
         self.prior = prior
-        self.block_bins = block_bins
-        self.bins = 0
+        self._blocks = max(1, round(options.bins(MAXIMA_S) / BLOCK))
+        self._keep = float(np.exp(-self._blocks * BLOCK * options.bin_ns / 1e9 / MEMORY_S))
+        self.blocks = 0
         self.maxima = np.empty((scales, 0))
-        self.blocks = np.zeros((scales, 1))
+        self.seen = np.zeros((scales, 1))
         self.exceeding = np.zeros((scales, 1))
         self.excess = np.zeros((scales, 1))
         self._refresh()
 
     def _refresh(self) -> None:
         p = self.prior
-        share = (p.blocks * p.share + self.exceeding) / (p.blocks + self.blocks)
+        share = (p.maxima * p.share + self.exceeding) / (p.maxima + self.seen)
         mean = (p.exceedances * p.excess + self.excess) / (p.exceedances + self.exceeding)
-        self.slope = 1.0 / (mean * np.log(10.0))
-        self.at_level = np.log10(self.block_bins / share)
-        self.offset = self.at_level - p.level * self.slope
+        self.slope = 1.0 / (mean * LN10)
+        self.at_level = np.log10(self._blocks * BLOCK / share)
 
     def decades(self, statistic: Floats) -> Floats:
         """(R, S) -> (R, S): k where a quiet stream exceeds the value once in 10^k bins."""
-        above: Floats = statistic * self.slope
-        above += self.offset
-        below = np.maximum(statistic, 0.0) * (self.at_level / self.prior.level)
-        return np.where(statistic < self.prior.level, below, above)
+        return self._decades(statistic, self.at_level, self.slope)
 
-    def learn(self, statistic: Floats, loud: NDArray[np.bool_]) -> None:
-        """Take one bin in. statistic: (R, S); loud: (S,) streams whose block does not count."""
-        if statistic.shape[1] > self.maxima.shape[1]:
-            fresh = np.full((self.maxima.shape[0], statistic.shape[1]), np.nan)
-            fresh[:, : self.maxima.shape[1]] = self.maxima
-            self.maxima = fresh  # a stream counts from its first whole block
-        np.maximum(self.maxima, statistic, out=self.maxima)
-        if loud.any():
-            self.maxima[:, loud] = np.nan
-        self.bins += 1
-        if self.bins == self.block_bins:
-            self._end_block()
+    def decades_of(self, statistic: Floats, scale: NDArray[np.intp]) -> Floats:
+        """(n,) values of the scales given, (n,), in decades."""
+        return self._decades(statistic, self.at_level[scale, 0], self.slope[scale, 0])
 
-    def _end_block(self) -> None:
+    def _decades(self, statistic: Floats, at_level: Floats, slope: Floats) -> Floats:
+        level = self.prior.level
+        below = np.maximum(statistic, 0.0) * (at_level / level)
+        return np.where(statistic < level, below, at_level + (statistic - level) * slope)
+
+    def resize(self, streams: int) -> None:
+        """Make room for streams; a new one counts from its first whole four minutes."""
+        missing = streams - self.maxima.shape[1]
+        if missing > 0:
+            self.maxima = np.pad(self.maxima, ((0, 0), (0, missing)), constant_values=np.nan)
+
+    def watch(self, scales: NDArray[np.intp], statistic: Floats) -> None:
+        """Take values in: (n, S), of n different scales."""
+        self.maxima[scales] = np.maximum(self.maxima[scales], statistic)
+
+    def learn(self, loud: Bools) -> None:
+        """A block has ended; loud: (S,) streams in which it was not quiet."""
+        self.maxima[:, loud] = np.nan
+        self.blocks += 1
+        if self.blocks == self._blocks:
+            self._end_maxima()
+
+    def _end_maxima(self) -> None:
         quiet = np.isfinite(self.maxima)
         over = quiet & (self.maxima > self.prior.level)
-        self.blocks += quiet.sum(axis=1, keepdims=True)
-        self.exceeding += over.sum(axis=1, keepdims=True)
         excess = np.where(over, self.maxima - self.prior.level, 0.0)
-        self.excess += np.sort(excess, axis=1).sum(axis=1, keepdims=True)
+        self.seen = self.seen * self._keep + quiet.sum(axis=1, keepdims=True)
+        self.exceeding = self.exceeding * self._keep + over.sum(axis=1, keepdims=True)
+        # Sorted, so that the order of streams cannot change a bit of the sum.
+        self.excess = self.excess * self._keep + np.sort(excess, axis=1).sum(axis=1, keepdims=True)
         self.maxima[:] = -np.inf
-        self.bins = 0
+        self.blocks = 0
+        self._refresh()
+
+    def calibrate(self, sums: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run has seen."""
+        unpack(self, self.SUMS, sums)
         self._refresh()
 
     def state(self) -> State:
-        return pack(self, self._STATE)
+        return pack(self, ("maxima", "blocks", *self.SUMS))
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        unpack(self, self._STATE, state)
+        unpack(self, ("maxima", "blocks", *self.SUMS), state)
         self._refresh()

@@ -1,6 +1,6 @@
 """The global half: frames of the whole venue in, changes of incidents out. One per venue."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 
@@ -33,12 +33,13 @@ class _Part(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """What one closed bin came to. verdicts: one a detector, over the symbols of the roster."""
+    """What one closed bin came to. verdicts: one a detector; this bin is number `at` of theirs."""
 
     bin: int
     end_ns: int
+    at: int
     verdicts: Sequence[Verdict]
-    evidence: Evidence
+    score: float
     incidents: Sequence[Incident]
 
 
@@ -58,7 +59,7 @@ class Detection:
         self.bin_ns = burst.bin_ns
         self._names = names
         self.roster = Roster(names, symbols_max=symbols_max)
-        self.frames = FrameBuilder(self.roster, bin_ns=burst.bin_ns)
+        self.frames = FrameBuilder(self.roster)
         self.detectors: dict[str, Detector] = {
             name: make(burst)
             for name, make in DETECTORS.items()
@@ -69,22 +70,30 @@ class Detection:
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
         self.bins = 0
+        self._cold = self._not_warm()  # as the frame found them
         self.seen = np.zeros(len(KINDS))
 
-    def step(self, partial: PartialFrame) -> Step:
-        """Judge one closed bin."""
-        frame, keys = self.frames.build(partial)
-        self.ring.append(partial.bin, keys)
-        self.bins += 1
-        self.seen += frame.values.sum(axis=0)
-        verdicts = [detector.update(frame) for detector in self.detectors.values()]
-        bursts = [v for v in verdicts if v.signal.endswith("_burst")]
-        venue = [v for v in verdicts if v.venue]
-        evidence = self.test.update(bursts, venue)
-        sightings = self._sightings(verdicts, bursts, venue, evidence)
-        changes = self.desk.update(partial.bin, sightings, evidence.score)
-        incidents = [self._describe(change, case, partial.bin) for change, case in changes]
-        return Step(partial.bin, frame.end_ns, verdicts, evidence, incidents)
+    def steps(self, partials: Iterable[PartialFrame]) -> Iterator[Step]:
+        """Judge closed bins, oldest first; to be run to its end. How bins are handed over, one at
+        a time or many, changes nothing in what comes out."""
+        for built in self.frames.build(partials):
+            frame = built.frame
+            self._cold = self._not_warm()
+            verdicts = [detector.update(frame) for detector in self.detectors.values()]
+            bursts = [v for v in verdicts if v.mixture is not None]
+            venue = [v for v in verdicts if v.venue]
+            evidence = self.test.update(frame.bin, bursts, venue)
+            seen = frame.values.sum(axis=1)
+            for at, keys in enumerate(built.keys):
+                now = frame.bin + at
+                self.bins += 1
+                self.seen += seen[at]
+                self.ring.append(now, keys)
+                sightings = self._sightings(at, verdicts, bursts, venue, evidence)
+                score = float(evidence.score[at])
+                changes = self.desk.update(now, sightings, score)
+                incidents = [self._describe(change, case, now) for change, case in changes]
+                yield Step(now, (now + 1) * self.bin_ns, at, verdicts, score, incidents)
 
     def _describe(self, change: Change, case: Case, at_bin: int) -> Incident:
         return describe(
@@ -103,58 +112,68 @@ class Detection:
     def blind(self) -> dict[str, str]:
         """Signals that cannot speak, with the reason."""
         able: dict[str, str | None] = {}
-        for detector in self.detectors.values():
+        for name, detector in self.detectors.items():
             feature = getattr(detector, "feature", None)
             if feature is not None and not self.seen[Kind[feature.upper()]]:
                 able.setdefault(detector.signal, "no_input")
             else:  # one input is enough for a signal that has several
-                able[detector.signal] = None if self._warm(detector) else "warming_up"
+                able[detector.signal] = "warming_up" if name in self._cold else None
         return {signal: reason for signal, reason in able.items() if reason is not None}
 
-    def _warm(self, detector: Detector) -> bool:
-        bank = getattr(detector, "bank", None)
-        return bank is None or bool(bank.background.warm.any())
+    def _not_warm(self) -> frozenset[str]:
+        """Detectors that have learned too little for an opinion on any stream."""
+        banks = {name: getattr(d, "bank", None) for name, d in self.detectors.items()}
+        return frozenset(
+            name
+            for name, bank in banks.items()
+            if bank is not None and not bank.background.warm.any()
+        )
 
     def _sightings(
         self,
+        at: int,
         verdicts: Sequence[Verdict],
         bursts: Sequence[Verdict],
         venue: Sequence[Verdict],
         evidence: Evidence,
     ) -> list[Sighting]:
-        """Every stream that is loud now, strongest first, with its venue-wide score."""
+        """Every stream that is loud in a bin, strongest first, with its venue-wide score."""
         least = self.desk.options.info - HYSTERESIS_DECADES
         found: list[Sighting] = []
-        if evidence.score >= least:
+        if evidence.score[at] >= least:
             for q, verdict in enumerate(bursts):
-                joint = max(float(evidence.mixture[q]), float(evidence.mixture[-1]))
-                loud = evidence.streams[q] >= least
-                if joint >= least:
-                    loud |= evidence.members[q]
-                found += self._of(verdict, evidence.streams[q], loud)
-            for verdict in venue:
-                scores = verdict.score - np.log10(3.0)
-                found += self._of(verdict, scores, scores >= least)
+                scores = evidence.streams[q, at]
+                loud = scores >= least
+                if max(evidence.mixture[at, q], evidence.mixture[at, -1]) >= least:
+                    loud |= evidence.members[q, at]
+                found += self._of(verdict, at, scores, loud)
+            for verdict, alone in zip(venue, evidence.alone, strict=True):
+                found += self._of(verdict, at, alone[at], alone[at] >= least)
         for verdict in verdicts:
             if verdict.signal == "drift":
-                score = np.full(verdict.score.shape, self.desk.options.info + DRIFT_DECADES)
-                found += self._of(verdict, score, np.isfinite(verdict.score))
+                drifted = np.isfinite(verdict.score[at])
+                score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
+                found += self._of(verdict, at, score, drifted)
         return sorted(found, key=lambda s: (-s.score, s.stream))[:SIGHTINGS_MAX]
 
     def _of(
-        self, verdict: Verdict, scores: NDArray[np.float64], loud: NDArray[np.bool_]
+        self, verdict: Verdict, at: int, scores: NDArray[np.float64], loud: NDArray[np.bool_]
     ) -> list[Sighting]:
+        streams = np.flatnonzero(loud & np.isfinite(scores))
+        if not streams.size:
+            return []
+        why = verdict.detail(at, streams)
         return [
             Sighting(
                 signal=verdict.signal,
-                symbol=VENUE if verdict.venue else self.roster.symbols[row],
-                feature=verdict.feature,
-                score=float(scores[row]),
-                onset_bin=int(verdict.onset_bin[row]),
-                observed=float(verdict.observed[row]),
-                expected=float(verdict.expected[row]),
+                symbol=VENUE if verdict.venue else self.roster.symbols[stream],
+                feature=verdict.feature_of(stream),
+                score=float(scores[stream]),
+                onset_bin=int(why.onset_bin[i]),
+                observed=float(why.observed[i]),
+                expected=float(why.expected[i]),
             )
-            for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
+            for i, stream in enumerate(streams.tolist())
         ]
 
     def _accounts(self, case: Case) -> list[AccountEvidence]:
@@ -205,3 +224,4 @@ class Detection:
         self.seen = np.array(state["seen"], dtype=np.float64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
+        self._cold = self._not_warm()

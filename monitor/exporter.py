@@ -186,7 +186,7 @@ class Exporter(Collector):
         step, symbols = self._last
         best: dict[tuple[str, str], float] = {}
         for verdict in step.verdicts:
-            score = np.nan_to_num(verdict.score, nan=-np.inf)
+            score = np.nan_to_num(verdict.score[step.at], nan=-np.inf)
             for row in np.argsort(-score, kind="stable")[: self._scores_max].tolist():
                 if score[row] >= SCORE_MIN:
                     stream = verdict.signal, VENUE if verdict.venue else symbols[row]

@@ -1,11 +1,12 @@
 """Closed bins to the matrix that detectors see: symbols by counts, in an order of our own."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Frame, State
+from detectors.base import BLOCK, Frame, State
 from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Names, Recoding
 from monitor.events import KINDS
@@ -68,25 +69,60 @@ class Roster:
         self._row_of[codes] = np.arange(len(codes))
 
 
-class FrameBuilder:
-    """Turns the keys of a closed bin into counts."""
+@dataclass(frozen=True, slots=True)
+class Built:
+    """A frame, and for each of its bins the keys of the events that are in it."""
 
-    def __init__(self, roster: Roster, *, bin_ns: int) -> None:
+    frame: Frame
+    keys: list[NDArray[np.int64]]
+
+
+class FrameBuilder:
+    """Turns the keys of closed bins into counts."""
+
+    def __init__(self, roster: Roster) -> None:
         self.roster = roster
-        self.bin_ns = bin_ns
         self.refused_total = 0
 
-    def build(self, partial: PartialFrame) -> tuple[Frame, NDArray[np.int64]]:
-        """The frame, and the keys of the events that are in it."""
+    def build(self, partials: Iterable[PartialFrame]) -> Iterator[Built]:
+        """Frames of closed bins, oldest first. Bins share a frame while they follow each other
+        in one block and no symbol is new."""
+        first, skipped = 0, 0
+        keys: list[NDArray[np.int64]] = []
+        counts: list[NDArray[np.int64]] = []
+        for partial in partials:
+            known = len(self.roster.symbols)
+            admitted, rows = self._rows(partial)
+            follows = partial.bin == first + len(counts) and partial.bin % BLOCK
+            if counts and not (follows and known == len(self.roster.symbols)):
+                yield _built(first, counts, keys, skipped)
+                counts, keys = [], []
+            if not counts:
+                first, skipped = partial.bin, partial.skipped
+            keys.append(admitted)
+            counts.append(self._count(admitted, rows))
+        if counts:
+            yield _built(first, counts, keys, skipped)
+
+    def _rows(self, partial: PartialFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """The keys whose symbols are watched, and their rows."""
         keys = partial.keys
         rows = self.roster.rows(keys >> ACCOUNT_BITS & SYMBOL_MASK)
         if rows.size and rows.min() < 0:
             admitted = rows >= 0
             self.refused_total += int((~admitted).sum())
             keys, rows = keys[admitted], rows[admitted]
+        return keys, rows
+
+    def _count(self, keys: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(S, F) events by symbol and kind."""
         symbols = len(self.roster.symbols)
         cells = (keys >> KIND_SHIFT) * symbols + rows
         counts = np.bincount(cells, minlength=symbols * len(KINDS))
-        values = counts.reshape(len(KINDS), symbols).T.astype(np.float64)
-        end_ns = (partial.bin + 1) * self.bin_ns
-        return Frame(partial.bin, end_ns, values, KINDS, partial.skipped), keys
+        return counts.reshape(len(KINDS), symbols).T
+
+
+def _built(
+    first: int, counts: list[NDArray[np.int64]], keys: list[NDArray[np.int64]], skipped: int
+) -> Built:
+    return Built(Frame(first, np.stack(counts).astype(np.float64), KINDS, skipped), keys)

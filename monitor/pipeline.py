@@ -96,15 +96,13 @@ class Pipeline:
 
     def steps(self) -> Iterator[Step]:
         """Judge every bin that has closed, oldest first."""
-        for partial in self.fold.close():
-            yield self.detection.step(partial)
+        yield from self.detection.steps(self.fold.close())
         self._compact()
 
     def finish(self) -> Iterator[Step]:
         """The input has ended: judge every bin that holds anything."""
         self.flush()
-        for partial in self.fold.finish():
-            yield self.detection.step(partial)
+        yield from self.detection.steps(self.fold.finish())
 
     def _compact(self) -> None:
         """Forget names that nothing refers to, now and then."""

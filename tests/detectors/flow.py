@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from detectors.base import Floats, Frame
+from detectors.base import BLOCK, Floats, Frame
 
 BIN_NS: Final = 250_000_000
 BINS_PER_S: Final = 4
@@ -73,10 +73,14 @@ class Flow:
         return path, last[0] / keep
 
 
-def frames(counts: Floats, features: tuple[str, ...] = ("order",), first: int = 0) -> list[Frame]:
-    """Counts, (T, S) or (T, S, F), as the frames of successive bins."""
+def frames(
+    counts: Floats, features: tuple[str, ...] = ("order",), first: int = 0, *, bins: int = BLOCK
+) -> list[Frame]:
+    """Counts, (T, S) or (T, S, F), as frames of `bins` bins, or fewer where a block ends."""
     cube = counts[:, :, None] if counts.ndim == 2 else counts
-    return [
-        Frame(first + t, (first + t + 1) * BIN_NS, values, features)
-        for t, values in enumerate(cube)
-    ]
+    found, at = [], 0
+    while at < len(cube):
+        size = min(bins, BLOCK - (first + at) % BLOCK, len(cube) - at)
+        found.append(Frame(first + at, cube[at : at + size], features))
+        at += size
+    return found

@@ -1,0 +1,25 @@
+"""Evidence that some of many streams are unusual, though each may be too weak alone.
+
+The mixture of Xie and Siegmund (2013): the sum over streams of log(1 - p0 + p0·e^(κ·nats)), where
+p0 is the share of streams believed to be part of an anomaly, and κ < 1 tempers the evidence, since
+it is the best of many moments. One p0 hears few strong streams, another many weak ones.
+"""
+
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Floats
+from detectors.windows import SCALES
+
+BELIEFS: Final = ((0.01, 0.4), (0.1, 0.5))  # p0 and κ: few streams, many streams
+SIZE: Final = len(BELIEFS) * SCALES  # of the statistic: by belief, then by window length
+NATS_MAX: Final = 160.0
+
+
+def mixture(rows: int, row: NDArray[np.intp], nats: Floats) -> Floats:
+    """(rows, beliefs) sums over streams, from the nats that are not zero and their rows, (n,)."""
+    capped = np.minimum(nats, NATS_MAX)
+    each = [np.log1p(p0 * np.expm1(tempered * capped)) for p0, tempered in BELIEFS]
+    return np.stack([np.bincount(row, weights=e, minlength=rows) for e in each], axis=1)

@@ -1,0 +1,124 @@
+"""How noisy each stream is: counting noise of single bins, and how much its rate wanders.
+
+The variance of a count with mean m over a window is counting·m + wander²·m². The first comes from
+differences of neighbouring bins, which wandering hardly touches; the second from what is left over
+at each window length, since rates wander differently within a second and within minutes. A stream
+that is too quiet to show how its rate wanders borrows from the others.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import BLOCK, Bools, Floats, State, grow, pack, unpack
+from detectors.options import BurstOptions
+from detectors.windows import HOPS, LENGTHS, SCALES, Plan
+
+COUNTING_MIN: Final = 1.05
+WANDER2_MIN: Final = 1e-3
+SQUARE_MAX: Final = 30.0  # times its variance: what one square may add
+PRIOR_SAMPLES: Final = 8.0
+PRIOR_EVENTS: Final = 4.0  # added to the mean a prior sample is worth, for near-silent streams
+DENSE: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length <= HOPS)
+_PHASE: Final = 7  # the bin at which a block's dense sample is taken moves on by this, modulo 16
+_LENGTHS = np.array(LENGTHS, np.float64)[:, None]
+_WORTH = np.minimum(1.0, np.maximum(BLOCK, _LENGTHS / HOPS) / _LENGTHS)  # windows that overlap
+
+_PER_STREAM = {
+    "jumps": 0.0,
+    "jump_means": 0.0,
+    "squares": 0.0,
+    "weights": 0.0,
+    "sample": np.nan,
+    "waiting": np.nan,
+}
+
+
+class Noise:
+    """Noise of S streams, learned once a block.
+
+    counting: (S,) variance over mean of single bins. wander2: (SCALES, S) variance of log rates.
+    """
+
+    def __init__(self, options: BurstOptions) -> None:
+        self.options = options
+        self._decay = float(np.exp(-BLOCK * options.bin_ns / 1e9 / options.noise_memory_s))
+        self._decays = self._decay ** np.minimum(1.0, 16.0 * _WORTH)  # long windows last longer
+        self.jumps = self.jump_means = self.counting = np.empty(0)
+        self.squares = self.weights = self.wander2 = np.empty((SCALES, 0))
+        self.sample = np.empty((2, SCALES, 0))
+        self.waiting = np.empty((max(1, options.bins(options.delay_s) // BLOCK), 2, SCALES, 0))
+        self.pooled = np.full((SCALES, 1), options.wander**2)
+
+    def resize(self, streams: int) -> None:
+        """Make room for streams that were not there before."""
+        grow(self, _PER_STREAM, streams)
+
+    def variance(self, expected: Floats, scale: NDArray[np.intp]) -> Floats:
+        """(R, S) variance of counts with these means over windows of these scales, (R,)."""
+        return (self.wander2[scale] * expected + self.counting) * expected
+
+    def watch(self, first: int, rows: Plan, counts: Floats, expected: Floats) -> None:
+        """Take this block's sample of each scale from the rows of a frame, (R, S) each."""
+        phase, bins = first % BLOCK, rows.held.shape[0]
+        dense = first // BLOCK * _PHASE % BLOCK - phase
+        for scale, part in enumerate(rows.rows):
+            at = dense if scale in DENSE else bins - 1
+            if 0 <= at < bins and part.stop > part.start:
+                row = int(rows.held[at, scale])
+                if row >= 0 and rows.bin[row] == at:
+                    self.sample[0, scale], self.sample[1, scale] = counts[row], expected[row]
+
+    def learn(self, mean: Floats, guarded: Bools) -> None:
+        """A block has ended: queue its sample, and learn the one that is old enough. Of guarded
+        streams, (S,), neither this sample nor those that wait will ever be learned."""
+        counts, expected = self.waiting[0]
+        known = np.isfinite(counts) & (expected > 0) & ~guarded
+        c, e = np.where(known, counts, 0.0), np.where(known, expected, 0.0)
+        jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
+        limit = SQUARE_MAX * (self.counting + self.wander2[0] * e[0]) * e[0]
+        fading = np.where(known[0], self._decay, 1.0)
+        self.jumps = self.jumps * fading + np.minimum(jump, limit)
+        self.jump_means = self.jump_means * fading + e[0]
+        square = (c - e) ** 2
+        limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e
+        left = np.minimum(square, limit) - self.counting * e
+        fading = np.where(known, self._decays, 1.0)
+        self.squares = self.squares * fading + _WORTH * left
+        self.weights = self.weights * fading + _WORTH * e**2
+        self.waiting = np.concatenate([self.waiting[1:], self.sample[None]])
+        self.waiting[..., guarded] = np.nan
+        self.sample[:] = np.nan
+        self.refresh(mean)
+
+    def skip(self) -> None:
+        """The input was silent: samples that wait may span the silence."""
+        self.sample[:] = np.nan
+        self.waiting[:] = np.nan
+
+    def refresh(self, mean: Floats) -> None:
+        """Estimates from the sums: shrunk to a prior, raised while little is known."""
+        caution = 0.5 * self.options.caution * np.sqrt(2.0)
+        prior = PRIOR_SAMPLES * (mean + PRIOR_EVENTS)
+        weight = prior + self.jump_means
+        raw = (prior * self.options.counting_prior + self.jumps) / weight
+        raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS))
+        self.counting = np.maximum(raw * raised, COUNTING_MIN)
+        e = np.maximum(mean * _LENGTHS, 1e-9)
+        unit = (e + self.counting / self.pooled) ** 2  # a sample where wandering is all the noise
+        start = PRIOR_SAMPLES * self.options.wander**2
+        heard = (self.squares / unit).sum(axis=1, keepdims=True)
+        weight = (self.weights / unit).sum(axis=1, keepdims=True)
+        self.pooled = np.maximum((start + heard) / (PRIOR_SAMPLES + weight), WANDER2_MIN)
+        own = self.weights + PRIOR_SAMPLES * unit
+        raw = (self.squares + PRIOR_SAMPLES * unit * self.pooled) / own
+        raised = 1.0 + caution / np.sqrt(PRIOR_SAMPLES + self.weights / e**2)
+        self.wander2 = np.maximum(raw, WANDER2_MIN) * raised
+
+    def state(self) -> State:
+        return pack(self, ("pooled", "counting", "wander2", *_PER_STREAM))
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        unpack(self, ("pooled", "counting", "wander2", *_PER_STREAM), state)
