@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from detectors.base import Bools, Floats
 from detectors.noise import Noise
-from detectors.windows import SCALES, Plan
+from detectors.windows import LENGTHS, SCALES, Plan
 
 PANEL: Final = 256  # the busiest streams are market enough
 EXPECTED_MIN: Final = 4.0  # a stream's expected count over the window, to be listened to
@@ -22,7 +22,8 @@ STREAMS_FULL: Final = 20.0
 FACTOR_MIN: Final = 0.7  # after a stall of the venue its usual flow is no burst
 TRUSTED_SD: Final = 1.5  # residuals up to here count fully, and beyond CUT_SD not at all
 CUT_SD: Final = 4.0
-STEPS: Final = 3
+STEPS: Final = 2
+HEARD: Final = LENGTHS.index(8)  # shorter windows hear too few streams and share this one's factor
 
 
 class MarketFactor:
@@ -39,53 +40,54 @@ class MarketFactor:
 
         Returns (R,) the factor of each row, and (T, SCALES) the one that holds at each bin.
         """
-        raw, trust = self._robust(rows, sums, _panel(mean, usable), noise)
+        quick = rows.rows[HEARD].start
+        raw, trust = _robust(rows.scale[quick:], sums[:, quick:], _panel(mean, usable), noise)
         of_row = np.ones(rows.scale.size)
         filled = np.ones((len(rows.held), SCALES + 1))
         for scale in range(SCALES - 1, -1, -1):  # each leans on the next longer one
             part, held = rows.rows[scale], rows.held[:, scale]
             longer = filled[rows.bin[part], scale + 1]
-            of_row[part] = longer + trust[part] * (raw[part] - longer)
+            if scale < HEARD:
+                of_row[part] = longer
+            elif part.stop > part.start:
+                at = slice(part.start - quick, part.stop - quick)
+                of_row[part] = longer + trust[at] * (raw[at] - longer)
             filled[:, scale] = np.where(held >= 0, of_row[held], self.held[scale])
         self.held = filled[-1, :SCALES].copy()
         return of_row, filled[:, :SCALES]
 
-    def _robust(
-        self, rows: Plan, sums: Floats, panel: NDArray[np.intp], noise: Noise
-    ) -> tuple[Floats, Floats]:
-        """(R,) robust factors, and how far to trust each, from the panel's columns."""
-        c, e = sums[0][:, panel], sums[1][:, panel]
-        heard = e >= EXPECTED_MIN
-        count = heard.sum(axis=1)
-        e = np.where(heard, e, 1.0)
-        ratio = c / e
-        precision = np.where(
-            heard, e / (noise.counting[panel] + noise.wander2[rows.scale][:, panel] * e), 0.0
-        )
-        ranked = np.sort(np.where(heard, ratio, np.inf), axis=1)
-        if not ranked.shape[1]:
-            return np.ones(rows.scale.size), np.zeros(rows.scale.size)
-        middle = np.minimum(count // 2, ranked.shape[1] - 1)
-        factor = np.where(count > 0, ranked[np.arange(count.size), middle], 1.0)
-        root = np.sqrt(precision)
-        for _ in range(STEPS):
-            away = (
-                np.abs(ratio - factor[:, None]) * root / np.sqrt(np.maximum(factor, 0.05))[:, None]
-            )
-            fading = TRUSTED_SD * (CUT_SD - away) / ((CUT_SD - TRUSTED_SD) * np.maximum(away, 1e-9))
-            weight = precision * np.clip(fading, 0.0, 1.0)
-            total = weight.sum(axis=1)
-            factor = np.where(
-                total > 0, (weight * ratio).sum(axis=1) / np.maximum(total, 1e-300), factor
-            )
-        square = np.maximum((precision**2).sum(axis=1), 1e-300)
-        streams = precision.sum(axis=1) ** 2 / square
-        trust = np.clip((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0)
-        return np.maximum(factor, FACTOR_MIN), trust
-
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""
         self.held = np.ones(SCALES)
+
+
+def _robust(
+    scale: NDArray[np.intp], sums: Floats, panel: NDArray[np.intp], noise: Noise
+) -> tuple[Floats, Floats]:
+    """(R,) robust factors, and how far to trust each, from the panel's columns of sums."""
+    if not panel.size:
+        return np.ones(scale.size), np.zeros(scale.size)
+    c, e = sums[0][:, panel], sums[1][:, panel]
+    heard = e >= EXPECTED_MIN
+    ratio = c / np.where(heard, e, np.inf)
+    precision = e / (noise.counting[panel] + noise.wander2[scale[:, None], panel] * e) * heard
+    ranked = np.sort(np.where(heard, ratio, np.inf), axis=1)
+    middle = np.minimum(heard.sum(axis=1) // 2, panel.size - 1)
+    start = ranked[np.arange(scale.size), middle]
+    factor = np.where(np.isfinite(start), start, 1.0)
+    root = np.sqrt(precision)
+    for _ in range(STEPS):
+        sd = np.sqrt(np.maximum(factor, 0.05))
+        away = np.abs(ratio - factor[:, None]) * (root / sd[:, None])
+        fading = (CUT_SD / np.maximum(away, 1e-9) - 1.0) * (TRUSTED_SD / (CUT_SD - TRUSTED_SD))
+        weight = precision * np.clip(fading, 0.0, 1.0)
+        total = weight.sum(axis=1)
+        mean = (weight * ratio).sum(axis=1) / np.maximum(total, 1e-300)
+        factor = np.where(total > 0, mean, factor)
+    square = np.maximum((precision**2).sum(axis=1), 1e-300)
+    streams = precision.sum(axis=1) ** 2 / square
+    trust = np.clip((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0)
+    return np.maximum(factor, FACTOR_MIN), trust
 
 
 def _panel(mean: Floats, usable: Bools) -> NDArray[np.intp]:

@@ -42,6 +42,15 @@ class Surprise:
     detail: Callable[[int, NDArray[np.intp]], Detail]
 
 
+@dataclass(frozen=True, slots=True)
+class _Loud:
+    """Windows that hold more than expected, (n,) each: row, stream, surprise in nats."""
+
+    row: NDArray[np.intp]
+    stream: NDArray[np.intp]
+    nats: Floats
+
+
 class SurpriseBank:
     """S streams of counts to S scores; rows are only ever added.
 
@@ -97,9 +106,9 @@ class SurpriseBank:
                 rows, sums, self.background.mean, self.noise, usable
             )
         expected = sums[1] * of_row[:, None]
-        found, sparse = self._weigh(rows, sums[0], expected, last, of_row)
-        score = np.where(seen & warm, self._score(rows, found), np.nan)
-        joint = self._mixture(rows, *sparse)
+        loud = self._weigh(rows, sums[0], expected, last, of_row)
+        score = np.where(seen & warm, self._score(rows, loud, x.shape[1]), np.nan)
+        joint = self._mixture(rows, loud)
         detail = self._detail(filled)
         self.background.watch(counts, seen)
         self.noise.watch(first, rows, sums[0], expected)
@@ -110,8 +119,8 @@ class SurpriseBank:
 
     def _weigh(
         self, rows: Plan, counts: Floats, expected: Floats, last: Floats, of_row: Floats
-    ) -> tuple[Floats, tuple[NDArray[np.intp], Floats]]:
-        """(R, S) nats of each window of warm streams; and those that are not zero, with rows."""
+    ) -> _Loud:
+        """The windows of warm streams that hold more than expected, and by how much."""
         excess = counts - expected
         limit = EXCESS_SD**2 * self.noise.variance(expected, rows.scale)
         loud = (excess > 0) & (excess * excess > limit) & self.background.warm
@@ -120,26 +129,24 @@ class SurpriseBank:
             rest = last[0, part] - of_row[part, None] * last[1, part]
             loud[part] &= rest >= STILL / 8.0 * excess[part]
         row, stream = np.nonzero(loud)
-        found = np.zeros_like(counts)
-        values = nats(
+        found = nats(
             counts[row, stream],
             expected[row, stream],
             self.noise.counting[stream],
             self.noise.wander2[rows.scale[row], stream],
         )
-        found[row, stream] = values
-        return found, (row, values)
+        return _Loud(row, stream, found)
 
-    def _score(self, rows: Plan, found: Floats) -> Floats:
+    def _score(self, rows: Plan, loud: _Loud, streams: int) -> Floats:
         """(T, S) decades of the best window, where each speaks until it moves on."""
-        before = self.tail.decades(self.held)
+        found, decades = np.zeros((2, rows.scale.size, streams))
+        found[loud.row, loud.stream] = loud.nats
+        decades[loud.row, loud.stream] = self.tail.decades_of(loud.nats, rows.scale[loud.row])
         present = np.flatnonzero([part.stop > part.start for part in rows.rows])
         starts = [rows.rows[scale].start for scale in present]
         self.tail.watch(present, np.maximum.reduceat(found, starts, axis=0))
-        decades = np.zeros_like(found)
-        row, stream = np.nonzero(found)
-        decades[row, stream] = self.tail.decades_of(found[row, stream], rows.scale[row])
-        best = np.zeros((len(rows.held), found.shape[1]))
+        before = self.tail.decades(self.held)
+        best = np.zeros((len(rows.held), streams))
         for scale in range(SCALES):
             held = rows.held[:, scale]
             spoken = decades[held]
@@ -149,9 +156,9 @@ class SurpriseBank:
                 self.held[scale] = found[held[-1]]
         return np.maximum(best - SCALES_DECADES, 0.0)
 
-    def _mixture(self, rows: Plan, row: NDArray[np.intp], values: Floats) -> Floats:
+    def _mixture(self, rows: Plan, loud: _Loud) -> Floats:
         """(T, SIZE) evidence of all streams together, by belief and window length."""
-        of_row = mixture(rows.scale.size, row, values)
+        of_row = mixture(rows.scale.size, loud.row, loud.nats)
         held = rows.held
         spoken = np.where((held >= 0)[..., None], of_row[held], self.held_mixture)
         self.held_mixture = spoken[-1]
