@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from detectors.base import BLOCK, Bools, Floats, State, Verdict, nest, pack, unnest, unpack
 from detectors.mixture import BELIEFS, SIZE
+from detectors.nullcheck import NullCheck
 from detectors.options import BurstOptions
 from detectors.tail import LN10, Tail, TailPrior
 from detectors.windows import SCALES
@@ -25,10 +26,13 @@ TESTS: Final = 3
 MIXTURES_DECADES: Final = float(np.log10(4.0))  # many mixtures, which hear much the same
 MEMBER_DECADES: Final = 1.7  # a stream this loud is part of what a loud mixture hears
 SCORE_MAX: Final = 30.0
+STREAMS_MIN: Final = 5  # with fewer there is no mixture
+SD_MIN: Final = (
+    0.3  # nats; a sum over few streams is nearly always zero, and its spread means little
+)
 MEMORY_S: Final = 1800.0
 WARM_UP_S: Final = 60.0
 QUIET_DECADES: Final = 5.0  # up to here a mixture's mean is learned
-LOUD_DECADES: Final = 8.0  # from here on tails are not learned: far beyond what is at stake
 # The mixture of few streams is a logarithm already: its tail begins at a value, in nats. That of
 # many streams is a sum, and begins at so many standard deviations.
 PRIORS: Final = (
@@ -76,6 +80,7 @@ class CorrelatedTest:
         self.venue = Tail(1, VENUE, options)
         for tail in (*self.tails, self.venue):
             tail.resize(1)
+        self.check = NullCheck(options)
 
     def update(self, first: int, verdicts: Sequence[Verdict], venue: Sequence[Verdict]) -> Evidence:
         """Test the bins from `first` on, then learn what quiet looks like. verdicts: Q of them."""
@@ -84,7 +89,9 @@ class CorrelatedTest:
         counted = np.maximum(np.count_nonzero(opinion, axis=(0, 2)), 1)
         cost = np.log10(counted * TESTS)[:, None]
         streams = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
-        mixtures = self._mixtures(first, verdicts)
+        heard = np.count_nonzero(opinion, axis=2).T
+        heard = np.column_stack([heard, heard.sum(axis=1)])
+        mixtures = np.where(heard >= STREAMS_MIN, self._mixtures(first, verdicts), -np.inf)
         members = opinion & (scores > MEMBER_DECADES) & (mixtures[:, :-1].T[..., None] > 0)
         alone = [_alone(verdict.score, len(venue)) for verdict in venue]
         tests = [streams.max(axis=(0, 2), initial=-np.inf), mixtures.max(axis=1)]
@@ -117,7 +124,7 @@ class CorrelatedTest:
         at = first // BLOCK * 7 % BLOCK - first % BLOCK  # not always the same bin of a second
         if 0 <= at < bins:
             self.sample = each[at].copy()
-        sd = np.sqrt(np.maximum(self.square - self.mean**2, 1e-4))
+        sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
         away = (each - self.mean).reshape(bins, -1, len(BELIEFS), SCALES)
         spread = sd.reshape(-1, len(BELIEFS), SCALES)
         found = np.full(each.shape[:2], -np.inf)
@@ -135,7 +142,7 @@ class CorrelatedTest:
     def _learn(self) -> None:
         """A block has ended."""
         if np.isfinite(self.sample).all() and self.best < QUIET_DECADES:
-            sd = np.sqrt(np.maximum(self.square - self.mean**2, 1e-4))
+            sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
             known = self.blocks >= self._warm_blocks
             cut = np.minimum(self.sample, self.mean + 6.0 * sd) if known else self.sample
             rate = max(self._fade, 1.0 / (self.blocks + 1))
@@ -143,15 +150,30 @@ class CorrelatedTest:
             self.square = self.square + rate * (cut**2 - self.square)
             self.blocks += 1
         self.venue.watch(np.array([0]), np.array([[self.best * LN10]]))
-        loud = np.array([self.best >= LOUD_DECADES or not self.heard])
+        if self.heard:
+            self.check.learn(float(self._calibrated(np.array(self.best))))
         for tail in (*self.tails, self.venue):
-            tail.learn(loud)
+            tail.learn(np.array([not self.heard]))
         self.best, self.heard = 0.0, False
         self.sample = np.full_like(self.sample, np.nan)
 
+    def calibration(self) -> State:
+        """What quiet flow has taught, that another run may begin with."""
+        taught = nest("venue", pack(self.venue, Tail.SUMS))
+        for number, tail in enumerate(self.tails):
+            taught |= nest(f"tail{number}", pack(tail, Tail.SUMS))
+        return taught
+
+    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run was taught."""
+        self.venue.calibrate(unnest("venue", taught))
+        for number, tail in enumerate(self.tails):
+            tail.calibrate(unnest(f"tail{number}", taught))
+
     def state(self) -> State:
         """Everything that the next update depends on."""
-        state = pack(self, self._STATE) | nest("venue", self.venue.state())
+        state = pack(self, self._STATE)
+        state |= nest("venue", self.venue.state()) | nest("check", self.check.state())
         for number, tail in enumerate(self.tails):
             state |= nest(f"tail{number}", tail.state())
         return state
@@ -160,6 +182,7 @@ class CorrelatedTest:
         """Continue exactly where `state` was taken."""
         unpack(self, self._STATE, state)
         self.venue.restore(unnest("venue", state))
+        self.check.restore(unnest("check", state))
         for number, tail in enumerate(self.tails):
             tail.restore(unnest(f"tail{number}", state))
 

@@ -18,8 +18,11 @@ from detectors.base import Floats
 NEWTON_STEPS: Final = 4
 
 
-def nats(c: Floats, e: Floats, counting: Floats, wander2: Floats) -> Floats:
-    """Surprise of counts above their expectation; all of one shape, c > e > 0, counting > 1."""
+def nats(c: Floats, e: Floats, counting: Floats, wander2: Floats, known: Floats) -> Floats:
+    """Surprise of counts above their expectation; all of one shape, c > e > 0, counting > 1.
+
+    known: samples that counting and wander2 rest on; many where noise is certain.
+    """
     shape = e / (counting - 1.0)
     ratio = np.log(c / e)
     u = ratio * wander2 / (wander2 + counting / c)
@@ -30,5 +33,6 @@ def nats(c: Floats, e: Floats, counting: Floats, wander2: Floats) -> Floats:
         u = u - slope / ((c + shape) * share * (1.0 - share) + 1.0 / wander2)
     raised = e * np.exp(u)
     left = c * (ratio - u) - (c + shape) * np.log((c + shape) / (raised + shape))
-    found: Floats = np.maximum(left + u * u / (2.0 * wander2), 0.0)
+    certain = np.maximum(left + u * u / (2.0 * wander2), 0.0)
+    found: Floats = known / 2.0 * np.log1p(2.0 * certain / known)
     return found

@@ -28,7 +28,11 @@ HEARD: Final = LENGTHS.index(8)  # shorter windows hear too few streams and shar
 
 class MarketFactor:
     """Factors by window length. Where a window is too short for enough streams to be heard, its
-    factor is drawn towards that of the next longer one, and the longest one's towards 1."""
+    factor is drawn towards that of the next longer one. With few streams the factor would be the
+    anomaly itself, so then all of them are drawn towards 1.
+
+    held: (SCALES,) the last factor of each window length, before it is drawn towards 1.
+    """
 
     def __init__(self) -> None:
         self.held = np.ones(SCALES)
@@ -41,20 +45,22 @@ class MarketFactor:
         Returns (R,) the factor of each row, and (T, SCALES) the one that holds at each bin.
         """
         quick = rows.rows[HEARD].start
-        raw, trust = _robust(rows.scale[quick:], sums[:, quick:], _panel(mean, usable), noise)
-        of_row = np.ones(rows.scale.size)
+        panel = _panel(mean, usable)
+        raw, share = _robust(rows.scale[quick:], sums[:, quick:], panel, noise)
+        common = np.ones(rows.scale.size)
         filled = np.ones((len(rows.held), SCALES + 1))
         for scale in range(SCALES - 1, -1, -1):  # each leans on the next longer one
             part, held = rows.rows[scale], rows.held[:, scale]
             longer = filled[rows.bin[part], scale + 1]
             if scale < HEARD:
-                of_row[part] = longer
+                common[part] = longer
             elif part.stop > part.start:
                 at = slice(part.start - quick, part.stop - quick)
-                of_row[part] = longer + trust[at] * (raw[at] - longer)
-            filled[:, scale] = np.where(held >= 0, of_row[held], self.held[scale])
+                common[part] = longer + share[at] * (raw[at] - longer)
+            filled[:, scale] = np.where(held >= 0, common[held], self.held[scale])
         self.held = filled[-1, :SCALES].copy()
-        return of_row, filled[:, :SCALES]
+        trust = min(max((panel.size - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0), 1.0)
+        return 1.0 + trust * (common - 1.0), 1.0 + trust * (filled[:, :SCALES] - 1.0)
 
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""
@@ -64,7 +70,7 @@ class MarketFactor:
 def _robust(
     scale: NDArray[np.intp], sums: Floats, panel: NDArray[np.intp], noise: Noise
 ) -> tuple[Floats, Floats]:
-    """(R,) robust factors, and how far to trust each, from the panel's columns of sums."""
+    """(R,) robust factors from the panel's columns of sums, and how much of the panel is heard."""
     if not panel.size:
         return np.ones(scale.size), np.zeros(scale.size)
     c, e = sums[0][:, panel], sums[1][:, panel]
@@ -86,8 +92,8 @@ def _robust(
         factor = np.where(total > 0, mean, factor)
     square = np.maximum((precision**2).sum(axis=1), 1e-300)
     streams = precision.sum(axis=1) ** 2 / square
-    trust = np.clip((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0)
-    return np.maximum(factor, FACTOR_MIN), trust
+    share = np.clip(streams / min(STREAMS_FULL, panel.size), 0.0, 1.0)
+    return np.maximum(factor, FACTOR_MIN), share
 
 
 def _panel(mean: Floats, usable: Bools) -> NDArray[np.intp]:

@@ -18,8 +18,10 @@ from detectors.windows import HOPS, LENGTHS, SCALES, Plan
 
 COUNTING_MIN: Final = 1.05
 WANDER2_MIN: Final = 1e-3
-SQUARE_MAX: Final = 30.0  # times its variance: what one square may add
+SQUARE_MAX: Final = 9.0  # times its variance: what one square may add, so a burst adds little
 PRIOR_SAMPLES: Final = 8.0
+SAMPLES_MIN: Final = 4.0
+BORROWED_MAX: Final = 100.0  # samples of other streams, that a stream's noise is known by
 PRIOR_EVENTS: Final = 4.0  # added to the mean a prior sample is worth, for near-silent streams
 DENSE: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length <= HOPS)
 _PHASE: Final = 7  # the bin at which a block's dense sample is taken moves on by this, modulo 16
@@ -31,15 +33,19 @@ _PER_STREAM = {
     "jump_means": 0.0,
     "squares": 0.0,
     "weights": 0.0,
+    "samples": 0.0,
     "sample": np.nan,
     "waiting": np.nan,
 }
+_STATE = ("start", "pooled", "counting", "wander2", "known", *_PER_STREAM)
 
 
 class Noise:
     """Noise of S streams, learned once a block.
 
     counting: (S,) variance over mean of single bins. wander2: (SCALES, S) variance of log rates.
+    known: (SCALES, S) how many samples they rest on.
+    pooled: (SCALES, 1) that of all streams, and start, what it was believed to be at first.
     """
 
     def __init__(self, options: BurstOptions) -> None:
@@ -47,10 +53,12 @@ class Noise:
         self._decay = float(np.exp(-BLOCK * options.bin_ns / 1e9 / options.noise_memory_s))
         self._decays = self._decay ** np.minimum(1.0, 16.0 * _WORTH)  # long windows last longer
         self.jumps = self.jump_means = self.counting = np.empty(0)
-        self.squares = self.weights = self.wander2 = np.empty((SCALES, 0))
+        self.squares = self.weights = self.samples = np.empty((SCALES, 0))
+        self.wander2 = self.known = np.empty((SCALES, 0))
         self.sample = np.empty((2, SCALES, 0))
         self.waiting = np.empty((max(1, options.bins(options.delay_s) // BLOCK), 2, SCALES, 0))
-        self.pooled = np.full((SCALES, 1), options.wander**2)
+        self.start = np.full((SCALES, 1), options.wander**2)
+        self.pooled = self.start
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
@@ -71,11 +79,11 @@ class Noise:
                 if row >= 0 and rows.bin[row] == at:
                     self.sample[0, scale], self.sample[1, scale] = counts[row], expected[row]
 
-    def learn(self, mean: Floats, guarded: Bools) -> None:
-        """A block has ended: queue its sample, and learn the one that is old enough. Of guarded
-        streams, (S,), neither this sample nor those that wait will ever be learned."""
+    def learn(self, mean: Floats, unknown: Bools) -> None:
+        """A block has ended: queue its sample, and learn the one that is old enough. Of streams
+        whose mean is unknown, (S,), a sample tells nothing."""
         counts, expected = self.waiting[0]
-        known = np.isfinite(counts) & (expected > 0) & ~guarded
+        known = np.isfinite(counts) & (expected > 0)
         c, e = np.where(known, counts, 0.0), np.where(known, expected, 0.0)
         jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
         limit = SQUARE_MAX * (self.counting + self.wander2[0] * e[0]) * e[0]
@@ -88,8 +96,9 @@ class Noise:
         fading = np.where(known, self._decays, 1.0)
         self.squares = self.squares * fading + _WORTH * left
         self.weights = self.weights * fading + _WORTH * e**2
+        self.samples = self.samples * fading + _WORTH * known
         self.waiting = np.concatenate([self.waiting[1:], self.sample[None]])
-        self.waiting[..., guarded] = np.nan
+        self.waiting[..., unknown] = np.nan
         self.sample[:] = np.nan
         self.refresh(mean)
 
@@ -108,17 +117,19 @@ class Noise:
         self.counting = np.maximum(raw * raised, COUNTING_MIN)
         e = np.maximum(mean * _LENGTHS, 1e-9)
         unit = (e + self.counting / self.pooled) ** 2  # a sample where wandering is all the noise
-        start = PRIOR_SAMPLES * self.options.wander**2
         heard = (self.squares / unit).sum(axis=1, keepdims=True)
         weight = (self.weights / unit).sum(axis=1, keepdims=True)
+        start = PRIOR_SAMPLES * self.start
         self.pooled = np.maximum((start + heard) / (PRIOR_SAMPLES + weight), WANDER2_MIN)
         own = self.weights + PRIOR_SAMPLES * unit
         raw = (self.squares + PRIOR_SAMPLES * unit * self.pooled) / own
         raised = 1.0 + caution / np.sqrt(PRIOR_SAMPLES + self.weights / e**2)
         self.wander2 = np.maximum(raw, WANDER2_MIN) * raised
+        others = self.samples.sum(axis=1, keepdims=True) - self.samples
+        self.known = SAMPLES_MIN + self.samples + np.minimum(others, BORROWED_MAX)
 
     def state(self) -> State:
-        return pack(self, ("pooled", "counting", "wander2", *_PER_STREAM))
+        return pack(self, _STATE)
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        unpack(self, ("pooled", "counting", "wander2", *_PER_STREAM), state)
+        unpack(self, _STATE, state)

@@ -23,7 +23,7 @@ class BurstOptions:
     warm_up_s: float = 20.0
     mean_floor_per_s: float = 0.08
     counting_prior: float = 2.0
-    wander: float = 0.2
+    wander: float = 0.5
     noise_memory_s: float = 3600.0
     caution: float = 1.5
     rebaseline_s: float = 300.0
@@ -33,6 +33,11 @@ class BurstOptions:
             raise ValueError(f"bin_ns must be positive, was {self.bin_ns}")
         if self.counting_prior <= 1:
             raise ValueError(f"counting_prior must be above 1, was {self.counting_prior}")
+        if self.warm_up_s > self.background_s / 2.0:
+            raise ValueError(
+                f"warm_up_s must be at most half of background_s, was {self.warm_up_s} "
+                f"of {self.background_s}"
+            )
         if self.wander <= 0:
             raise ValueError(f"wander must be positive, was {self.wander}")
 

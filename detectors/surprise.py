@@ -3,7 +3,8 @@
 Of every window, the excess over the mean and the market is weighed against the stream's own noise
 at that length, and the tail of quiet flow turns it into decades; the best window is the score. An
 alarmed stream is not learned. One that stays alarmed for long has found a new normal, and starts
-anew from there, so that a level shift alarms once.
+anew from there, so that a level shift alarms once. Noise and tails are learned at all times, in
+small steps: they say what this stream is like, and a guard must not keep that from them.
 """
 
 from collections.abc import Callable, Mapping
@@ -29,7 +30,7 @@ SCALES_DECADES: Final = float(np.log10(4.0))  # the best of many windows, which 
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
 LONG: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length > 2 * HOPS)
-PRIOR: Final = TailPrior(level=6.0, share=0.1, excess=1.2)
+PRIOR: Final = TailPrior(level=6.0, share=0.1, excess=2.0)
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 
 
@@ -57,7 +58,7 @@ class SurpriseBank:
     market: whether the streams have a common factor that is not theirs to answer for.
     """
 
-    _PER_STREAM = ("alarm_blocks", "held", "best")
+    _PER_STREAM = ("alarmed", "alarm_blocks", "held", "best")
 
     def __init__(self, options: BurstOptions, *, market: bool) -> None:
         self.options = options
@@ -66,6 +67,7 @@ class SurpriseBank:
         self.windows = Windows()
         self.factor = MarketFactor() if market else None
         self.tail = Tail(SCALES, PRIOR, options)
+        self.alarmed = np.empty(0, bool)
         self.alarm_blocks = np.empty(0)
         self.best = np.empty(0)
         self.held = np.empty((SCALES, 0))
@@ -86,6 +88,7 @@ class SurpriseBank:
         self.windows.forget(np.ones(self.best.size, bool))
         self.held[:] = 0.0
         self.held_mixture[:] = 0.0
+        self.alarmed[:] = False
         self.alarm_blocks[:] = 0.0
         self.best[:] = 0.0
         if self.factor is not None:
@@ -101,7 +104,7 @@ class SurpriseBank:
         of_row = np.ones(rows.scale.size)
         filled = np.ones((len(x), SCALES))
         if self.factor is not None:
-            usable = warm & (self.alarm_blocks == 0)
+            usable = warm & ~self.alarmed
             of_row, filled = self.factor.update(
                 rows, sums, self.background.mean, self.noise, usable
             )
@@ -134,6 +137,7 @@ class SurpriseBank:
             expected[row, stream],
             self.noise.counting[stream],
             self.noise.wander2[rows.scale[row], stream],
+            self.noise.known[rows.scale[row], stream],
         )
         return _Loud(row, stream, found)
 
@@ -166,7 +170,8 @@ class SurpriseBank:
 
     def _detail(self, filled: Floats) -> Callable[[int, NDArray[np.intp]], Detail]:
         """Asked for a bin and streams: the begin that makes the most of what has come since."""
-        windows, counting, wander2 = self.windows, self.noise.counting, self.noise.wander2
+        windows, counting = self.windows, self.noise.counting
+        wander2, known = self.noise.wander2, self.noise.known
 
         def detail(t: int, streams: NDArray[np.intp]) -> Detail:
             begin, since, scale = windows.past(t, streams)
@@ -178,6 +183,7 @@ class SurpriseBank:
                 expected[at, of],
                 counting[streams[of]],
                 wander2[scale[at], streams[of]],
+                known[scale[at], streams[of]],
             )
             best, order = found.argmax(axis=0), np.arange(streams.size)
             return Detail(begin[best], counts[best, order], expected[best, order])
@@ -187,20 +193,21 @@ class SurpriseBank:
     def _learn(self) -> None:
         """A block has ended: what was quiet in it is normal."""
         bins = 1e9 / (self.options.bin_ns * ALARM_PER_S)
-        alarmed = self.best >= np.log10(bins * max(self.best.size, 1))
+        self.alarmed = self.best >= np.log10(bins * max(self.best.size, 1))
         cold = ~self.background.warm
-        self.alarm_blocks = np.where(alarmed, self.alarm_blocks + 1, 0)
-        self.tail.learn(alarmed | cold)
+        calmer = np.maximum(self.alarm_blocks - 1, 0)  # a pause for breath is no end
+        self.alarm_blocks = np.where(self.alarmed, self.alarm_blocks + 1, calmer)
+        self.tail.learn(cold)
         self.background.learn(
             self.noise.counting,
             self.noise.wander2[BLOCK_SCALE],
-            alarmed,
+            self.alarmed,
             self.best >= SUSPECT_DECADES,
         )
         settled = self.alarm_blocks * BLOCK >= self.options.bins(self.options.rebaseline_s)
         if settled.any():
             self.background.rebaseline(settled, self.noise.counting)
-        self.noise.learn(self.background.mean, alarmed | cold)
+        self.noise.learn(self.background.mean, cold)
         self._forget(cold | settled)
         self.best = np.zeros_like(self.best)
 
@@ -210,6 +217,16 @@ class SurpriseBank:
             self.windows.forget(streams)
             self.held[:, streams] = 0.0
             self.alarm_blocks[streams] = 0.0
+            self.alarmed[streams] = False
+
+    def calibration(self) -> State:
+        """What quiet flow has taught, that another run may begin with."""
+        return pack(self.tail, Tail.SUMS) | {"wander2": self.noise.pooled.copy()}
+
+    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run was taught."""
+        self.tail.calibrate(taught)
+        self.noise.start = self.noise.pooled = np.array(taught["wander2"], dtype=np.float64)
 
     def state(self) -> State:
         """Everything that the next update depends on."""

@@ -3,8 +3,11 @@
 Quiet flow's maxima over four-minute blocks are pooled over streams. Above a fixed level they are
 close to exponential, so two numbers a scale say how rare a value is: the share of maxima that
 exceed the level, and the mean excess. Until enough maxima were seen, a strict prior stands for
-them. Those of a stream that was alarmed are not quiet and are left out. (Siffer et al., 2017, fit
-the same tail with a generalised Pareto law.)
+them. (Siffer et al., 2017, fit the same tail with a generalised Pareto law.)
+
+Nobody tells quiet flow from an anomaly in time, so all maxima are learned, but none for more than
+a few times the mean excess: a tail that left out what it finds loud could never learn that it is
+wrong, and one that took a cascade at its word would not hear the next.
 """
 
 from collections.abc import Mapping
@@ -20,6 +23,7 @@ from detectors.options import BurstOptions
 MAXIMA_S: Final = 240.0
 MEMORY_S: Final = 14 * 86_400.0  # a venue of a month ago is another venue
 LN10: Final = float(np.log(10.0))
+EXCESS_MAX: Final = 4.0  # times the mean excess, what one maximum may add
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,18 +91,19 @@ class Tail:
         """Take values in: (n, S), of n different scales."""
         self.maxima[scales] = np.maximum(self.maxima[scales], statistic)
 
-    def learn(self, loud: Bools) -> None:
-        """A block has ended; loud: (S,) streams in which it was not quiet."""
-        self.maxima[:, loud] = np.nan
+    def learn(self, unheard: Bools) -> None:
+        """A block has ended; unheard: (S,) streams that there was no opinion on."""
+        self.maxima[:, unheard] = np.nan
         self.blocks += 1
         if self.blocks == self._blocks:
             self._end_maxima()
 
     def _end_maxima(self) -> None:
-        quiet = np.isfinite(self.maxima)
-        over = quiet & (self.maxima > self.prior.level)
-        excess = np.where(over, self.maxima - self.prior.level, 0.0)
-        self.seen = self.seen * self._keep + quiet.sum(axis=1, keepdims=True)
+        heard = np.isfinite(self.maxima)
+        over = heard & (self.maxima > self.prior.level)
+        limit = EXCESS_MAX / (self.slope * LN10)
+        excess = np.where(over, np.minimum(self.maxima - self.prior.level, limit), 0.0)
+        self.seen = self.seen * self._keep + heard.sum(axis=1, keepdims=True)
         self.exceeding = self.exceeding * self._keep + over.sum(axis=1, keepdims=True)
         # Sorted, so that the order of streams cannot change a bit of the sum.
         self.excess = self.excess * self._keep + np.sort(excess, axis=1).sum(axis=1, keepdims=True)

@@ -24,7 +24,7 @@ from monitor.bins import Resume
 from monitor.config import Config
 from monitor.records import Partition
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 FILE: Final = "checkpoint.npz"
 
 
@@ -57,9 +57,9 @@ class Checkpoint:
 class CheckpointStore:
     """One checkpoint in a folder, always the latest."""
 
-    def __init__(self, directory: Path, config: Config) -> None:
+    def __init__(self, directory: Path, config: Config, calibration: State | None = None) -> None:
         self.path = directory / FILE
-        self._header = Header(FORMAT, digest(config), __version__, np.__version__)
+        self._header = Header(FORMAT, digest(config, calibration), __version__, np.__version__)
 
     def save(self, state: State, resumes: Mapping[Partition, Resume]) -> None:
         """Replace the checkpoint; a crash leaves the old one."""
@@ -101,8 +101,9 @@ class CheckpointStore:
                 raise CheckpointError(f"{self.path}: {name} was {then}, is {now}")
 
 
-def digest(config: Config) -> str:
-    """A digest of the settings that decide: not of addresses, outputs or intervals."""
+def digest(config: Config, calibration: State | None = None) -> str:
+    """A digest of what decides: not of addresses, outputs or intervals."""
+    taught = {name: array.tolist() for name, array in (calibration or {}).items()}
     decides = (
         config.venue,
         config.bin_ms,
@@ -111,5 +112,6 @@ def digest(config: Config) -> str:
         config.detectors,
         config.incidents,
         config.all_topics,
+        taught,
     )
     return blake2b(msgspec.json.encode(decides), digest_size=8).hexdigest()

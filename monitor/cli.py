@@ -159,6 +159,38 @@ def check(config_path: Path | None, connect: bool) -> None:
 
 
 @main.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What `simulate` wrote beside a log; a scoring seed is refused. May be repeated.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The calibration to write, JSON; name it in detectors.calibration.",
+)
+@one_line_errors
+def calibrate(
+    logs: tuple[Path, ...], config_path: Path | None, labels: tuple[Path, ...], output: Path
+) -> None:
+    """Learn from quiet LOGS how often quiet flow looks unusual.
+
+    A running monitor learns this too, but for its first day it can only be
+    stricter than it need be. Give it a calibration and it starts where the
+    logs ended: a day of quiet flow of the same venue is good, a week better.
+    Bursts in the logs are learned as normal, so look at what is said of them.
+    """
+    from monitor.commands.calibrate import calibrate_logs
+
+    calibrate_logs(load(config_path), logs, labels, output)
+
+
+@main.command()
 @click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--from",

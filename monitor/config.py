@@ -74,7 +74,11 @@ class Input(Section, frozen=True, kw_only=True):
 
 
 class Detectors(Section, frozen=True, kw_only=True):
-    """Time constants of the detectors; `disabled` names signals to leave out."""
+    """Time constants of the detectors; `disabled` names signals to leave out.
+
+    calibration: what `foreshock calibrate` wrote of this venue's quiet flow. Without it scores are
+    too low for a day, until enough quiet flow was seen, so that the page budget is held meanwhile.
+    """
 
     disabled: list[
         Literal["order_burst", "cancel_burst", "leverage_burst", "market_wide", "drift"]
@@ -83,6 +87,7 @@ class Detectors(Section, frozen=True, kw_only=True):
     delay_s: Positive = 20.0
     warm_up_s: Positive = 20.0
     rebaseline_s: Positive = 300.0
+    calibration: str | None = None
 
 
 class Incidents(Section, frozen=True, kw_only=True):

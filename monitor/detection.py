@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Protocol
+from typing import Final, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,10 +11,11 @@ from detectors.base import Detector, State, Verdict, nest, unnest
 from detectors.correlated import CorrelatedTest, Evidence
 from detectors.options import BurstOptions
 from detectors.registry import DETECTORS
+from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
 from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
-from monitor.events import KINDS, Kind
+from monitor.events import KINDS, NS_PER_S, Kind
 from monitor.explain import VENUE, describe
 from monitor.features import FrameBuilder, Roster
 from monitor.incidents import AccountEvidence, Case, Change, Desk, DeskOptions, Incident, Sighting
@@ -22,6 +23,8 @@ from monitor.incidents import AccountEvidence, Case, Change, Desk, DeskOptions, 
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
 HYSTERESIS_DECADES: Final = 1.0
 SIGHTINGS_MAX: Final = 1_000
+QUIET_HOURS_MIN: Final = 24.0
+WEEK_NS: Final = 604_800 * NS_PER_S
 
 
 class _Part(Protocol):
@@ -29,6 +32,13 @@ class _Part(Protocol):
 
     def state(self) -> State: ...
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None: ...
+
+
+class _Taught(Protocol):
+    """Anything that quiet flow calibrates."""
+
+    def calibration(self) -> State: ...
+    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,6 +51,20 @@ class Step:
     verdicts: Sequence[Verdict]
     score: float
     incidents: Sequence[Incident]
+
+
+@dataclass(frozen=True, slots=True)
+class Budget:
+    """Pages a week, and what their rarity rests on.
+
+    achieved_per_week: all pages, right and wrong, over the time watched.
+    null_check_ratio: see detectors/nullcheck.py. quiet_hours: flow that scores are calibrated on.
+    """
+
+    promised_per_week: float = 0.0
+    achieved_per_week: float = 0.0
+    null_check_ratio: float = 1.0
+    quiet_hours: float = 0.0
 
 
 class Detection:
@@ -194,12 +218,54 @@ class Detection:
         return found
 
     def _trust(self) -> dict[str, float | str | list[str]]:
-        quiet_hours = self.bins * self.bin_ns / 3.6e12
         return {
             "blind": sorted(self.blind()),
-            "calibration": "prior" if quiet_hours < 24 else "measured",
-            "hours_seen": round(quiet_hours, 3),
+            "calibration": self.calibrated,
+            "quiet_hours": round(self.quiet_hours, 3),
+            "null_check": round(self.test.check.ratio, 3),
         }
+
+    @property
+    def quiet_hours(self) -> float:
+        """Quiet flow that scores are calibrated on, here and before."""
+        return float(self.test.venue.seen[0, 0]) * MAXIMA_S / 3_600.0
+
+    def budget(self) -> Budget:
+        """Whether the page budget is held."""
+        weeks = self.bins * self.bin_ns / WEEK_NS
+        bins_a_week = WEEK_NS / self.bin_ns
+        return Budget(
+            promised_per_week=bins_a_week / 10.0**self.desk.options.page,
+            achieved_per_week=self.desk.pages / weeks if weeks else 0.0,
+            null_check_ratio=self.test.check.ratio,
+            quiet_hours=self.quiet_hours,
+        )
+
+    @property
+    def calibrated(self) -> Literal["prior", "measured", "lost"]:
+        """What the page budget rests on. While it is the prior, the budget is held by scores
+        that are too low; where it is lost, by nothing."""
+        if self.test.check.lost:
+            return "lost"
+        return "measured" if self.quiet_hours >= QUIET_HOURS_MIN else "prior"
+
+    def _taught(self) -> dict[str, _Taught]:
+        """The parts that quiet flow calibrates."""
+        banks = {name: getattr(part, "bank", None) for name, part in self.detectors.items()}
+        taught = {name: bank for name, bank in banks.items() if bank is not None}
+        return taught | {"test": self.test}
+
+    def calibration(self) -> State:
+        """What quiet flow has taught, that another run may begin with."""
+        state: State = {}
+        for name, part in self._taught().items():
+            state |= nest(name, part.calibration())
+        return state
+
+    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run, of the same detectors, was taught."""
+        for name, part in self._taught().items():
+            part.calibrate(unnest(name, taught))
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""

@@ -20,7 +20,7 @@ from prometheus_client.registry import Collector
 
 from monitor import __version__
 from monitor.codec import REASONS
-from monitor.detection import Step
+from monitor.detection import Budget, Step
 from monitor.events import KINDS
 from monitor.explain import VENUE
 from monitor.incidents import SEVERITIES, Incident
@@ -82,6 +82,7 @@ class Exporter(Collector):
         self.lag: dict[Partition, int] = {}
         self.blind: Mapping[str, str] = {}
         self.watermark_ns: int | None = None
+        self.budget = Budget()
         self.refused_total = 0
         self.dropped_total = 0
         self._told: set[tuple[str, str]] = set()
@@ -146,6 +147,7 @@ class Exporter(Collector):
             "foreshock_symbols", "Symbols watched.", value=len(self._last[1]) if self._last else 0
         )
         yield from self._counters()
+        yield from self._promises()
         yield self._lags()
         yield self._scores()
         yield self._open_incidents()
@@ -162,6 +164,27 @@ class Exporter(Collector):
             "foreshock_dropped_messages",
             "Messages that a sink's full queue dropped.",
             value=self.dropped_total,
+        )
+
+    def _promises(self) -> Iterable[Metric]:
+        """Whether the page budget is held, and what that rests on."""
+        family = GaugeMetricFamily(
+            "foreshock_pages_per_week",
+            "Pages a week: what is promised of wrong ones, and all that there were.",
+            labels=["rate"],
+        )
+        family.add_metric(["promised"], self.budget.promised_per_week)
+        family.add_metric(["achieved"], self.budget.achieved_per_week)
+        yield family
+        yield GaugeMetricFamily(
+            "foreshock_null_check_ratio",
+            "Passes of the once-an-hour mark over their promise; 1 is right, above 3 is lost.",
+            value=self.budget.null_check_ratio,
+        )
+        yield GaugeMetricFamily(
+            "foreshock_calibration_quiet_seconds",
+            "Quiet flow that scores are calibrated on; below a day they are held down.",
+            value=self.budget.quiet_hours * 3_600.0,
         )
 
     def _lags(self) -> Metric:

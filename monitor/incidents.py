@@ -127,6 +127,7 @@ class Desk:
         self.venue = venue
         self.options = options
         self.open: list[Case] = []
+        self.pages = 0  # incidents that ever were one
 
     def update(
         self, bin_index: int, sightings: Sequence[Sighting], score: float
@@ -200,6 +201,7 @@ class Desk:
         if all(seen.signal == "drift" for seen in case.streams):
             severity = "info"
         if SEVERITIES.index(severity) > SEVERITIES.index(case.severity):
+            self.pages += severity == "page"
             case.severity, case.told_bin = severity, -(2**62)
             case.fresh = True
 
@@ -209,9 +211,10 @@ class Desk:
         return bin_index - case.told_bin >= self.options.update_bins
 
     def state(self) -> State:
-        """Open cases as text."""
-        return {"open": from_text(self.open)}
+        """Open cases as text, and how many pages there were."""
+        return {"open": from_text(self.open), "pages": np.array(self.pages)}
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         self.open = to_text(state["open"], list[Case])
+        self.pages = int(state["pages"])

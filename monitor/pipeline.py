@@ -42,8 +42,9 @@ class Taken:
 class Pipeline:
     """Feed batches with `take`; read what bins came to from `steps`."""
 
-    def __init__(self, config: Config) -> None:
+    def __init__(self, config: Config, *, calibration: State | None = None) -> None:
         self.config = config
+        self.calibration = calibration
         self.reset()
 
     def reset(self) -> None:
@@ -61,7 +62,7 @@ class Pipeline:
         self._names_limit = NAMES_SLACK
 
     def _new_detection(self) -> Detection:
-        return Detection(
+        detection = Detection(
             self.names,
             venue=self.config.venue,
             symbols_max=self.config.input.symbols_max,
@@ -69,6 +70,9 @@ class Pipeline:
             desk=self.config.desk_options(),
             disabled=self.config.detectors.disabled,
         )
+        if self.calibration is not None:
+            detection.calibrate(self.calibration)
+        return detection
 
     def take(self, raw: RawBatch) -> Taken:
         """Decode and count one batch; bins may become ready to close."""

@@ -10,6 +10,7 @@ from pathlib import Path
 import msgspec
 from msgspec import Struct
 
+from monitor.calibration import configured
 from monitor.config import Config
 from monitor.detection import Step
 from monitor.errors import UserError
@@ -100,7 +101,7 @@ class Replay:
         on_batch: Callable[[ReplayTotals], None] = lambda _: None,
         on_bad: Callable[[BadRecord], None] = lambda _: None,
     ) -> None:
-        self.pipeline = Pipeline(config)
+        self.pipeline = Pipeline(config, calibration=configured(config))
         self.totals = ReplayTotals()
         self._logs = [open_log(path) for path in paths]
         self._strict = strict

@@ -10,6 +10,7 @@ import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from monitor.bins import PartitionClock
+from monitor.calibration import configured
 from monitor.checkpoint import CheckpointStore
 from monitor.config import Config
 from monitor.exporter import Exporter
@@ -92,9 +93,10 @@ class Service:
         self, config: Config, *, on_incident: Callable[[Incident], None] = lambda _: None
     ) -> None:
         self.config = config
-        self.pipeline = Pipeline(config)
+        calibration = configured(config)
+        self.pipeline = Pipeline(config, calibration=calibration)
         directory = config.checkpoint.directory
-        store = CheckpointStore(Path(directory), config) if directory else None
+        store = CheckpointStore(Path(directory), config, calibration) if directory else None
         self.holdings = Holdings(config, self.pipeline, store)
         self.outputs = Outputs(config, on_incident)
         signals = [d.signal for d in self.pipeline.detection.detectors.values()]
@@ -220,6 +222,7 @@ class Service:
         lags = {p: self._source.lag(p, clock.position) for p, clock in clocks.items()}
         self.exporter.lag = {p: lag for p, lag in lags.items() if lag is not None}
         self.exporter.blind = self.pipeline.detection.blind()
+        self.exporter.budget = self.pipeline.detection.budget()
         self.exporter.refused_total = self.pipeline.detection.frames.refused_total
         self.exporter.dropped_total = self.outputs.dropped_total
         self.status.assigned = bool(clocks)

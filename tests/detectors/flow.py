@@ -24,12 +24,14 @@ class Wander:
 CALM: Final = Wander(sd=0.0, memory_s=1.0)
 OWN: Final = Wander(sd=0.2, memory_s=5.0)
 COMMON: Final = Wander(sd=0.15, memory_s=30.0)
+DAY_S: Final = 86_400.0
 
 
 class Flow:
     """S streams of counts; calls of `take` continue each other.
 
     mean: (S,) mean count a bin. dispersion: (S,) variance over mean within a bin, 1 is Poisson.
+    season: share by which rates rise and fall with the time of day.
     """
 
     def __init__(
@@ -41,11 +43,13 @@ class Flow:
         dispersion: tuple[float, float] = (1.5, 3.5),
         own: Wander = OWN,
         common: Wander = COMMON,
+        season: float = 0.0,
     ) -> None:
         self.rng = np.random.default_rng(seed)
         self.mean = np.exp(self.rng.uniform(np.log(mean[0]), np.log(mean[1]), streams))
         self.dispersion = self.rng.uniform(*dispersion, streams)
-        self._own, self._common = own, common
+        self._own, self._common, self._season = own, common, season
+        self.bins = int(self.rng.integers(DAY_S * BINS_PER_S))  # since midnight
         self._own_now = self.rng.normal(0.0, own.sd, streams)
         self._common_now = self.rng.normal(0.0, common.sd, 1)
 
@@ -53,7 +57,9 @@ class Flow:
         """(bins, S) counts; boost multiplies the rates and broadcasts to that shape."""
         common, self._common_now = self._walk(self._common, self._common_now, bins)
         own, self._own_now = self._walk(self._own, self._own_now, bins)
-        rate = self.mean * np.exp(common + own)
+        now = 2.0 * np.pi * (self.bins + np.arange(bins)) / (DAY_S * BINS_PER_S)
+        self.bins += bins
+        rate = self.mean * np.exp(common + own) * (1.0 + self._season * np.sin(now))[:, None]
         if boost is not None:
             rate = rate * boost
         if self.dispersion.max() <= 1.0:

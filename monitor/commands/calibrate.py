@@ -1,0 +1,90 @@
+"""`foreshock calibrate`."""
+
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+import msgspec
+
+from detectors.tail import LN10
+from detectors.windows import LENGTHS
+from monitor import calibration
+from monitor.commands.progress import Bar
+from monitor.config import Config
+from monitor.errors import UserError
+from monitor.labels import read_labels
+from monitor.pretty import duration
+from monitor.replay import Replay
+
+WEEK_HOURS = 168.0
+
+
+def calibrate_logs(
+    config: Config, logs: Sequence[Path], labels: Sequence[Path], output: Path
+) -> None:
+    """Learn from quiet logs, one after the other, and write what was learned."""
+    seeds = [_tuning_seed(path) for path in labels]
+    started = time.perf_counter()
+    fresh = msgspec.structs.replace(
+        config, detectors=msgspec.structs.replace(config.detectors, calibration=None)
+    )
+    with Bar("calibrate") as bar:
+        run = Replay(fresh, logs, on_batch=bar.show)
+        bar.total_bytes = run.total_bytes
+        loud = [i for i in run.incidents() if i.change == "open" and i.severity != "info"]
+    found = calibration.of_detection(run.pipeline.detection, config, seeds)
+    if not found.quiet_hours:
+        raise UserError("the logs hold no four minutes of quiet flow past the warm-up")
+    calibration.write(found, output)
+    click.echo(_table(found))
+    for incident in loud:
+        click.echo(f"not quiet: {incident.severity} {incident.id}: {incident.summary}", err=True)
+    click.echo(_verdict(config, found), err=True)
+    click.echo(
+        f"{output}: {found.quiet_hours:.1f} quiet hours from {run.totals.events:,} events, "
+        f"in {duration(time.perf_counter() - started)}",
+        err=True,
+    )
+
+
+def _tuning_seed(path: Path) -> int:
+    found = read_labels(path)
+    if found.purpose == "scoring":
+        raise UserError(f"{path}: seed {found.seed} is for scoring; calibrate on a tuning seed")
+    if any(not event.decoy for event in found.events):
+        raise UserError(f"{path}: holds anomalies; calibrate on a quiet log")
+    return found.seed
+
+
+def _table(found: calibration.Calibration) -> str:
+    """Per signal and window: how many maxima of four minutes were seen, how many of them lie in
+    the tail, and how many nats a decade takes there."""
+    lines = ["signal          window      maxima  in tail  nats a decade  wander"]
+    signals = [name.removesuffix(".wander2") for name in found.taught if ".wander2" in name]
+    for signal in signals:
+        part = {key: found.taught[f"{signal}.{key}"] for key in _COLUMNS}
+        for scale, length in enumerate(LENGTHS):
+            seen, over, excess, wander2 = (part[key][scale] for key in _COLUMNS)
+            nats = f"{excess / over * LN10:13.2f}" if over >= 1 else f"{'–':>13}"
+            window_s = length * found.bin_ms / 1000
+            lines.append(
+                f"{signal:15} {duration(window_s):>9} {seen:9,.0f} {over:8,.0f}  {nats}  "
+                f"{wander2**0.5:5.1%}"
+            )
+    return "\n".join(lines)
+
+
+_COLUMNS = ("seen", "exceeding", "excess", "wander2")
+
+
+def _verdict(config: Config, found: calibration.Calibration) -> str:
+    """What this much flow can and cannot promise."""
+    budget = config.incidents.page_budget_per_week
+    wanted = WEEK_HOURS / budget
+    if found.quiet_hours >= wanted:
+        return f"a budget of {budget:g} wrong pages a week rests on flow that long"
+    return (
+        f"a budget of {budget:g} wrong pages a week is one in {duration(wanted * 3600)}; that "
+        f"reaches {wanted / found.quiet_hours:.0f} times beyond the flow seen, along its tail"
+    )

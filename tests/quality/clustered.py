@@ -1,0 +1,152 @@
+"""Clustered quiet flow for days, and bursts of known size in it: what one signal finds, and what
+it gets wrong, at the rates that it promises.
+
+The venue of detection.md's study: 200 streams of 0.3 to 60 events a bin, variance over mean 1.5 to
+3.5 within a bin, rates that wander on their own (sd 0.2 over 5 s) and together (sd 0.15 over 30 s),
+and a tide of 30 % over the day. A venue's first day is for learning and counts nowhere. Then a day
+and more without any burst: alarms in it are wrong. Bursts are planted in copies of the venue at
+times spread over the second day; one is found if the venue-wide score reaches the rate's decades
+while it lasts. Alarms within five minutes of each other are one.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from copy import deepcopy
+from dataclasses import dataclass
+from itertools import pairwise
+from typing import Final
+
+import numpy as np
+
+from detectors.base import BLOCK, Floats, State
+from detectors.burst import Burst
+from detectors.correlated import CorrelatedTest
+from detectors.market_wide import MarketWide
+from detectors.options import BurstOptions
+from tests.detectors.flow import BINS_PER_S, DAY_S, Flow, frames
+
+STREAMS: Final = 200
+SEASON: Final = 0.3
+DAY_BINS: Final = int(DAY_S * BINS_PER_S)
+SNAPSHOTS: Final = 6  # moments of the second day that bursts are planted at
+CHUNK: Final = 150 * BLOCK
+APART_BINS: Final = 300 * BINS_PER_S
+DECADES: Final = {"a day": np.log10(DAY_BINS), "a week": np.log10(7 * DAY_BINS)}
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """So many streams at a multiple of their rate for so long."""
+
+    streams: int
+    ratio: float
+    seconds: int
+    trials: int  # a snapshot
+
+    @property
+    def name(self) -> str:
+        plural = "s" if self.streams > 1 else ""
+        return f"{self.streams} stream{plural}, {self.ratio:g}x for {self.seconds} s"
+
+
+CASES: Final = (
+    Case(1, 2.0, 30, 12),
+    Case(1, 4.0, 5, 12),
+    Case(1, 1.5, 300, 4),
+    Case(5, 2.0, 30, 6),
+    Case(50, 2.0, 5, 6),
+    Case(50, 1.5, 30, 6),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Measured:
+    """Of one venue. alarms: by rate, wrong ones in `days`. found: by case and rate, delays in
+    seconds of what was found, and of how many."""
+
+    days: float
+    alarms: dict[str, int]
+    found: dict[str, dict[str, list[float]]]
+    trials: dict[str, int]
+
+
+class Venue:
+    """One signal from flow to evidence."""
+
+    def __init__(self, seed: int) -> None:
+        options = BurstOptions()
+        self.flow = Flow(seed, STREAMS, season=SEASON)
+        self.parts = (
+            Burst("order_burst", "order", options),
+            MarketWide(("order",), options),
+            CorrelatedTest(1, options),
+        )
+        self.bin = 0
+
+    def take(self, bins: int, boost: Floats | None = None) -> Iterator[Floats]:
+        """Venue-wide scores, bin by bin."""
+        burst, wide, test = self.parts
+        for frame in frames(self.flow.take(bins, boost), first=self.bin):
+            verdicts = [burst.update(frame)], [wide.update(frame)]
+            yield test.update(frame.bin, *verdicts).score
+        self.bin += bins
+
+    def snapshot(self) -> tuple[int, Flow, list[State]]:
+        """Everything that what comes next depends on."""
+        return self.bin, deepcopy(self.flow), [part.state() for part in self.parts]
+
+    def go_back(self, snapshot: tuple[int, Flow, list[State]], seed: int) -> None:
+        """Continue from a snapshot, with other chance."""
+        self.bin, self.flow = snapshot[0], deepcopy(snapshot[1])
+        self.flow.rng = np.random.default_rng(seed)
+        for part, state in zip(self.parts, snapshot[2], strict=True):
+            part.restore(state)
+
+
+def measure(seed: int, days: float, cases: Sequence[Case] = CASES) -> Measured:
+    """One venue, for a day of learning and `days` more."""
+    venue = Venue(seed)
+    for _ in range(DAY_BINS // CHUNK):
+        for _ in venue.take(CHUNK):
+            pass
+    snapshots, high = [], {rate: [-APART_BINS] for rate in DECADES}
+    alarms = dict.fromkeys(DECADES, 0)
+    chunks = round(days * DAY_BINS / CHUNK)
+    for chunk in range(chunks):
+        if chunk % (DAY_BINS // CHUNK // SNAPSHOTS) == 0 and len(snapshots) < SNAPSHOTS:
+            snapshots.append(venue.snapshot())
+        start = venue.bin
+        scores = np.concatenate(list(venue.take(CHUNK)))
+        for rate, least in DECADES.items():
+            loud = (start + np.flatnonzero(scores >= least)).tolist()
+            alarms[rate] += sum(b - a > APART_BINS for a, b in pairwise([*high[rate], *loud]))
+            high[rate] = loud[-1:] or high[rate]
+    found: dict[str, dict[str, list[float]]] = {}
+    for case in cases:
+        found[case.name] = {rate: [] for rate in DECADES}
+        for number, snapshot in enumerate(snapshots):
+            for trial in range(case.trials):
+                venue.go_back(snapshot, seed + 1 + 1000 * number + trial)
+                for rate, delay_s in _plant(venue, case).items():
+                    found[case.name][rate].append(delay_s)
+    trials = {case.name: case.trials * len(snapshots) for case in cases}
+    return Measured(chunks * CHUNK / DAY_BINS, alarms, found, trials)
+
+
+def _plant(venue: Venue, case: Case) -> dict[str, float]:
+    """One burst; the delay of the alarm at each rate at which there was one."""
+    bins = case.seconds * BINS_PER_S
+    boost = np.ones((bins, STREAMS))
+    boost[:, venue.flow.rng.choice(STREAMS, case.streams, replace=False)] = case.ratio
+    scores = np.concatenate(list(venue.take(bins, boost)))
+    return {
+        rate: float((scores >= least).argmax() + 1) / BINS_PER_S
+        for rate, least in DECADES.items()
+        if (scores >= least).any()
+    }
+
+
+def measure_all(seeds: Sequence[int], days: float, jobs: int) -> list[Measured]:
+    """Several venues, `jobs` at a time."""
+    with ProcessPoolExecutor(jobs) as pool:
+        return list(pool.map(measure, seeds, [days] * len(seeds)))
