@@ -65,7 +65,7 @@ class Noise:
         phase, bins = first % BLOCK, rows.held.shape[0]
         dense = first // BLOCK * _PHASE % BLOCK - phase
         for scale, part in enumerate(rows.rows):
-            at = dense if scale in DENSE else bins - 1
+            at = dense if scale in DENSE else BLOCK - 1 - phase
             if 0 <= at < bins and part.stop > part.start:
                 row = int(rows.held[at, scale])
                 if row >= 0 and rows.bin[row] == at:

@@ -164,7 +164,8 @@ class SurpriseBank:
         def detail(t: int, streams: NDArray[np.intp]) -> Detail:
             begin, since, scale = windows.past(t, streams)
             counts, expected = since[:, 0], since[:, 1] * filled[t, scale][:, None]
-            at, of = np.nonzero((counts > expected) & (expected > 0))
+            observed = np.diff(since[:, 1], axis=0, prepend=0.0) > 0  # not before it began anew
+            at, of = np.nonzero((counts > expected) & observed)
             found = np.zeros_like(counts)
             found[at, of] = nats(
                 counts[at, of],
