@@ -29,6 +29,7 @@ SCALES_DECADES: Final = float(np.log10(4.0))  # the best of many windows, which 
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
 LONG: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length > 2 * HOPS)
+STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
 PRIOR: Final = TailPrior(level=6.0, share=0.1, excess=1.2)
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 
@@ -159,7 +160,7 @@ class SurpriseBank:
 
     def _detail(self, filled: Floats) -> Callable[[int, NDArray[np.intp]], Detail]:
         """Asked for a bin and streams: the begin that makes the most of what has come since."""
-        windows, counting, wander2 = self.windows, self.noise.counting, self.noise.wander2
+        windows, counting = self.windows, self.noise.counting
 
         def detail(t: int, streams: NDArray[np.intp]) -> Detail:
             begin, since, scale = windows.past(t, streams)
@@ -171,7 +172,7 @@ class SurpriseBank:
                 counts[at, of],
                 expected[at, of],
                 counting[streams[of]],
-                wander2[scale[at], streams[of]],
+                np.full(at.size, STEADY),
             )
             best, order = found.argmax(axis=0), np.arange(streams.size)
             return Detail(begin[best], counts[best, order], expected[best, order])
