@@ -107,7 +107,8 @@ class Noise:
         raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS))
         self.counting = np.maximum(raw * raised, COUNTING_MIN)
         e = np.maximum(mean * _LENGTHS, 1e-9)
-        unit = (e + self.counting / self.pooled) ** 2  # a sample where wandering is all the noise
+        # What a sample weighs is fixed by the prior: by what is learned, estimate and weight swing.
+        unit = (e + self.counting / self.options.wander**2) ** 2
         start = PRIOR_SAMPLES * self.options.wander**2
         heard = (self.squares / unit).sum(axis=1, keepdims=True)
         weight = (self.weights / unit).sum(axis=1, keepdims=True)
