@@ -16,12 +16,13 @@ import numpy as np
 from detectors.base import Floats
 
 NEWTON_STEPS: Final = 4
+CERTAIN: Final = 1e9  # samples that noise rests on where it is taken for known
 
 
 def nats(c: Floats, e: Floats, counting: Floats, wander2: Floats, known: Floats) -> Floats:
     """Surprise of counts above their expectation; all of one shape, c > e > 0, counting > 1.
 
-    known: samples that counting and wander2 rest on; many where noise is certain.
+    known: samples that counting and wander2 rest on; CERTAIN where that is not the question.
     """
     shape = e / (counting - 1.0)
     ratio = np.log(c / e)

@@ -20,6 +20,7 @@ COUNTING_MIN: Final = 1.05
 WANDER2_MIN: Final = 1e-3
 SQUARE_MAX: Final = 9.0  # times its variance: what one square may add, so a burst adds little
 PRIOR_SAMPLES: Final = 8.0
+TYPICAL_WANDER2: Final = 0.04  # where wandering and counting weigh alike in what a sample tells
 SAMPLES_MIN: Final = 4.0
 BORROWED_MAX: Final = 100.0  # samples of other streams, that a stream's noise is known by
 PRIOR_EVENTS: Final = 4.0  # added to the mean a prior sample is worth, for near-silent streams
@@ -73,7 +74,7 @@ class Noise:
         phase, bins = first % BLOCK, rows.held.shape[0]
         dense = first // BLOCK * _PHASE % BLOCK - phase
         for scale, part in enumerate(rows.rows):
-            at = dense if scale in DENSE else bins - 1
+            at = dense if scale in DENSE else BLOCK - 1 - phase
             if 0 <= at < bins and part.stop > part.start:
                 row = int(rows.held[at, scale])
                 if row >= 0 and rows.bin[row] == at:
@@ -116,7 +117,8 @@ class Noise:
         raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS))
         self.counting = np.maximum(raw * raised, COUNTING_MIN)
         e = np.maximum(mean * _LENGTHS, 1e-9)
-        unit = (e + self.counting / self.pooled) ** 2  # a sample where wandering is all the noise
+        # What a sample weighs is fixed: weighed by what is learned, estimate and weight swing.
+        unit = (e + self.counting / TYPICAL_WANDER2) ** 2
         heard = (self.squares / unit).sum(axis=1, keepdims=True)
         weight = (self.weights / unit).sum(axis=1, keepdims=True)
         start = PRIOR_SAMPLES * self.start

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Detail, Floats, State, grow, nest, pack, unnest, unpack
-from detectors.excess import nats
+from detectors.excess import CERTAIN, nats
 from detectors.market import MarketFactor
 from detectors.mixture import BELIEFS, SIZE, mixture
 from detectors.noise import Noise
@@ -30,6 +30,7 @@ SCALES_DECADES: Final = float(np.log10(4.0))  # the best of many windows, which 
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
 LONG: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length > 2 * HOPS)
+STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
 PRIOR: Final = TailPrior(level=6.0, share=0.1, excess=2.0)
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 
@@ -171,19 +172,19 @@ class SurpriseBank:
     def _detail(self, filled: Floats) -> Callable[[int, NDArray[np.intp]], Detail]:
         """Asked for a bin and streams: the begin that makes the most of what has come since."""
         windows, counting = self.windows, self.noise.counting
-        wander2, known = self.noise.wander2, self.noise.known
 
         def detail(t: int, streams: NDArray[np.intp]) -> Detail:
             begin, since, scale = windows.past(t, streams)
             counts, expected = since[:, 0], since[:, 1] * filled[t, scale][:, None]
-            at, of = np.nonzero((counts > expected) & (expected > 0))
+            observed = np.diff(since[:, 1], axis=0, prepend=0.0) > 0  # not before it began anew
+            at, of = np.nonzero((counts > expected) & observed)
             found = np.zeros_like(counts)
             found[at, of] = nats(
                 counts[at, of],
                 expected[at, of],
                 counting[streams[of]],
-                wander2[scale[at], streams[of]],
-                known[scale[at], streams[of]],
+                np.full(at.size, STEADY),
+                np.full(at.size, CERTAIN),
             )
             best, order = found.argmax(axis=0), np.arange(streams.size)
             return Detail(begin[best], counts[best, order], expected[best, order])

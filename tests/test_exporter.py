@@ -3,11 +3,11 @@
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 
-from detectors.base import Verdict
-from detectors.correlated import Evidence
+from detectors.base import Detail, Verdict
 from monitor.detection import Step
 from monitor.exporter import Exporter
 from monitor.incidents import Change, Incident, Severity
@@ -34,12 +34,14 @@ def samples(exporter: Exporter, name: str) -> dict[tuple[str, ...], float]:
 
 
 def step(scores: Sequence[float], incidents: Sequence[Incident] = ()) -> Step:
-    score = np.array(scores)
-    nothing = np.zeros(score.size)
-    verdict = Verdict("cancel_burst", "cancel", score, nothing.astype(np.int64), nothing, nothing)
-    empty = np.zeros((1, score.size))
-    evidence = Evidence(0.0, empty, empty.astype(bool), np.zeros(2))
-    return Step(1, 500_000_000, [verdict], evidence, incidents)
+    """The second of two bins that were judged together; the first was deafening."""
+    score = np.array([[99.0] * len(scores), scores])
+    verdict = Verdict("cancel_burst", ("cancel",), score, nothing)
+    return Step(1, 500_000_000, 1, [verdict], 0.0, incidents)
+
+
+def nothing(_: int, streams: NDArray[np.intp]) -> Detail:
+    return Detail(np.zeros(streams.size, np.int64), np.zeros(streams.size), np.zeros(streams.size))
 
 
 def incident(change: Change, severity: Severity) -> Incident:

@@ -1,13 +1,14 @@
 """Synthetic order flow with known truth: negative-binomial counts over wandering rates."""
 
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from detectors.base import BLOCK, Floats, Frame
+from detectors.base import BLOCK, Floats, Frame, Verdict
 
 BIN_NS: Final = 250_000_000
 BINS_PER_S: Final = 4
@@ -90,3 +91,43 @@ def frames(
         found.append(Frame(first + at, cube[at : at + size], features))
         at += size
     return found
+
+
+def joined(single: Sequence[Frame], size: Callable[[], int]) -> list[Frame]:
+    """Frames of one bin as frames of about `size()` bins, as if they had been handed over so.
+
+    Bins are joined where the monitor would join them: they follow each other in one block, and
+    no symbol is new.
+    """
+    found: list[Frame] = []
+    parts: list[Frame] = []
+    left = size()
+    for frame in single:
+        if parts:
+            last = parts[-1]
+            follows = frame.bin == last.bin + 1 and not last.ends_block
+            if not (left and follows and frame.values.shape == last.values.shape):
+                found.append(_join(parts))
+                parts, left = [], size()
+        parts.append(frame)
+        left -= 1
+    return [*found, _join(parts)] if parts else found
+
+
+def _join(parts: Sequence[Frame]) -> Frame:
+    return replace(parts[0], values=np.concatenate([part.values for part in parts]))
+
+
+def told(verdict: Verdict) -> list[bytes]:
+    """All that a verdict says of each bin, so that NaN equals NaN and nothing else does."""
+    lines = []
+    for t, score in enumerate(verdict.score):
+        parts: list[NDArray[np.generic]] = [score]
+        if verdict.mixture is not None:
+            parts.append(verdict.mixture[t])
+        streams = np.flatnonzero(np.isfinite(score))
+        if streams.size:
+            why = verdict.detail(t, streams)
+            parts += [why.onset_bin, why.observed, why.expected]
+        lines.append(b"".join(part.tobytes() for part in parts))
+    return lines
