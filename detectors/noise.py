@@ -19,8 +19,7 @@ from detectors.windows import HOPS, LENGTHS, SCALES, Plan
 COUNTING_MIN: Final = 1.05
 WANDER2_MIN: Final = 1e-3
 SQUARE_MAX: Final = 9.0  # times its variance: what one square may add, so a burst adds little
-PRIOR_SAMPLES: Final = 8.0
-TYPICAL_WANDER2: Final = 0.04  # where wandering and counting weigh alike in what a sample tells
+PRIOR_SAMPLES: Final = 4.0
 SAMPLES_MIN: Final = 4.0
 BORROWED_MAX: Final = 100.0  # samples of other streams, that a stream's noise is known by
 PRIOR_EVENTS: Final = 4.0  # added to the mean a prior sample is worth, for near-silent streams
@@ -117,8 +116,8 @@ class Noise:
         raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS))
         self.counting = np.maximum(raw * raised, COUNTING_MIN)
         e = np.maximum(mean * _LENGTHS, 1e-9)
-        # What a sample weighs is fixed: weighed by what is learned, estimate and weight swing.
-        unit = (e + self.counting / TYPICAL_WANDER2) ** 2
+        # What a sample weighs is fixed by the prior: by what is learned, estimate and weight swing.
+        unit = (e + self.counting / self.options.wander**2) ** 2
         heard = (self.squares / unit).sum(axis=1, keepdims=True)
         weight = (self.weights / unit).sum(axis=1, keepdims=True)
         start = PRIOR_SAMPLES * self.start

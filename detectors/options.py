@@ -23,7 +23,7 @@ class BurstOptions:
     warm_up_s: float = 20.0
     mean_floor_per_s: float = 0.08
     counting_prior: float = 2.0
-    wander: float = 0.5
+    wander: float = 0.3
     noise_memory_s: float = 3600.0
     caution: float = 1.5
     rebaseline_s: float = 300.0
