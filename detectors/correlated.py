@@ -25,6 +25,7 @@ TESTS: Final = 3
 MIXTURES_DECADES: Final = float(np.log10(4.0))  # many mixtures, which hear much the same
 MEMBER_DECADES: Final = 1.7  # a stream this loud is part of what a loud mixture hears
 SCORE_MAX: Final = 30.0
+SD_MIN: Final = 0.4  # nats: of few streams a mixture is silent, and anything is many deviations
 MEMORY_S: Final = 1800.0
 WARM_UP_S: Final = 60.0
 QUIET_DECADES: Final = 5.0  # up to here a mixture's mean is learned
@@ -117,7 +118,7 @@ class CorrelatedTest:
         at = first // BLOCK * 7 % BLOCK - first % BLOCK  # not always the same bin of a second
         if 0 <= at < bins:
             self.sample = each[at].copy()
-        sd = np.sqrt(np.maximum(self.square - self.mean**2, 1e-4))
+        sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
         away = (each - self.mean).reshape(bins, -1, len(BELIEFS), SCALES)
         spread = sd.reshape(-1, len(BELIEFS), SCALES)
         found = np.full(each.shape[:2], -np.inf)
@@ -135,7 +136,7 @@ class CorrelatedTest:
     def _learn(self) -> None:
         """A block has ended."""
         if np.isfinite(self.sample).all() and self.best < QUIET_DECADES:
-            sd = np.sqrt(np.maximum(self.square - self.mean**2, 1e-4))
+            sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
             known = self.blocks >= self._warm_blocks
             cut = np.minimum(self.sample, self.mean + 6.0 * sd) if known else self.sample
             rate = max(self._fade, 1.0 / (self.blocks + 1))
