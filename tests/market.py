@@ -218,13 +218,14 @@ class Run:
 
     def tell(self) -> None:
         """Judge what has closed."""
-        self._note(self.pipeline.steps())
+        self.note(self.pipeline.steps())
 
     def finish(self) -> None:
         """The input has ended."""
-        self._note(self.pipeline.finish())
+        self.note(self.pipeline.finish())
 
-    def _note(self, steps: Iterator[Step]) -> None:
+    def note(self, steps: Iterator[Step]) -> None:
+        """Keep what bins came to."""
         for step in steps:
             self.bins.append(step.bin)
             self.incidents += step.incidents

@@ -85,6 +85,31 @@ def test_batching_and_interleaving_of_partitions_change_nothing(
     _same(found, number)
 
 
+@given(MARKETS, SEEDS, st.sampled_from((1, 3, 40, 10_000)))
+@example(1, 0, 1)
+@settings(max_examples=6, deadline=None, derandomize=True)
+def test_how_many_bins_are_closed_at_once_changes_nothing(
+    number: int, seed: int, at_once_max: int
+) -> None:
+    rng = np.random.default_rng(seed)
+    traffic = traffic_of(number)
+    found = market.start(traffic)
+    pipeline = found.pipeline
+    for part in market.by_arrival(traffic):
+        found.taken.append(pipeline.take(traffic.batch(part)))
+    pipeline.flush()
+    closed = [*pipeline.fold.close(), *pipeline.fold.finish()]
+    while closed:
+        at_once = int(rng.integers(1, at_once_max + 1))
+        found.note(pipeline.detection.steps(closed[:at_once]))
+        closed = closed[at_once:]
+    _same(found, number)
+    ours, theirs = pipeline.detection.state(), run_of(number).pipeline.detection.state()
+    assert {name: array.tobytes() for name, array in ours.items()} == {
+        name: array.tobytes() for name, array in theirs.items()
+    }
+
+
 def test_reading_whole_partitions_one_after_the_other_changes_nothing() -> None:
     traffic = traffic_of(1)
     for origins in (list(traffic.logs), list(traffic.logs)[::-1]):

@@ -71,12 +71,15 @@ def test_a_quarter_of_loud_streams_hardly_moves_the_factor(ratio: float, seed: i
     common = 1.2
     rate = common * mean * np.where(np.arange(200) < 50, ratio, 1.0)
     market = Market(mean)
+    market.noise.counting[:] = 1.1  # known, as after some time
+    market.noise.wander2[:] = 0.003
     calm = market.take(rng.poisson(np.tile(common * mean, (1024, 1))).astype(float))
     assert calm[-BLOCK:].mean() == pytest.approx(common, rel=0.01)
     loud = market.take(rng.poisson(np.tile(rate, (256, 1))).astype(float))
+    near = 0.08 if ratio < 2.0 else 0.05  # half as many again is within the noise of one bin
     for scale in (0, 2, 4, 6, 8):
         found = loud[-BLOCK:, scale].mean()
-        assert found == pytest.approx(common, rel=0.08), f"{LENGTHS[scale]} bins, seed {seed}"
+        assert found == pytest.approx(common, rel=near), f"{LENGTHS[scale]} bins, seed {seed}"
 
 
 def test_one_deafening_stream_does_not_move_the_factor() -> None:

@@ -76,6 +76,16 @@ def test_streams_that_hardly_wander_are_not_given_much() -> None:
     assert np.median(noise.wander2[0]) < 0.01
 
 
+def test_estimates_hardly_move_from_block_to_block() -> None:
+    flow = Flow(11, 40, mean=(30.0, 60.0), own=CALM, common=CALM)
+    learner = Learner(flow.mean)
+    learner.take(flow.take(1800 * BINS_PER_S))
+    for _ in range(6):
+        before = learner.noise.wander2.copy()
+        after = learner.take(flow.take(BLOCK)).wander2
+        np.testing.assert_allclose(after, before, rtol=0.2)
+
+
 def test_a_stream_too_quiet_to_show_how_it_wanders_borrows_from_the_others() -> None:
     busy = Flow(6, 30, mean=(20.0, 60.0), own=WANDERING, common=CALM)
     quiet = Flow(7, 10, mean=(0.005, 0.01), own=CALM, common=CALM)
