@@ -25,7 +25,9 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Kafka(Section, frozen=True, kw_only=True):
     """Where events come from; the security settings go to the client as they are.
 
-    start: where to read a partition that has neither checkpoint nor committed offset.
+    start: where to read a partition that has neither checkpoint nor committed offset; "recent" is
+    rewarm_s before now.
+    rewarm_s: how much is read again, to learn what is usual, where there is no state to go on from.
     idle_after_s: a partition that is read to its end and silent this long is not waited for.
     run_ahead_s: a partition this far ahead of the slowest is paused.
     """
@@ -34,7 +36,8 @@ class Kafka(Section, frozen=True, kw_only=True):
     group_id: Annotated[str, Meta(min_length=1)] = "foreshock"
     client_id: str = "foreshock"
     topics: list[str] = field(default_factory=lambda: ["orders", "cancels", "leverage-changes"])
-    start: Literal["earliest", "latest"] = "latest"
+    start: Literal["recent", "earliest", "latest"] = "recent"
+    rewarm_s: Seconds = 1_800.0
     idle_after_s: Positive = 5.0
     run_ahead_s: Positive = 30.0
     poll_records_max: Count = 20_000

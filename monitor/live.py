@@ -1,6 +1,7 @@
 """The live half of the shell: which partitions are held, from where, and who is waited for."""
 
 from collections.abc import Callable, Collection
+from dataclasses import replace
 from typing import Final
 
 import structlog
@@ -8,6 +9,7 @@ import structlog
 from monitor.bins import PartitionClock, Resume
 from monitor.checkpoint import CheckpointError, CheckpointStore
 from monitor.config import Config
+from monitor.detection import Step
 from monitor.pipeline import Pipeline
 from monitor.records import Partition
 from monitor.sources.kafka import KafkaSource
@@ -23,7 +25,7 @@ class Holdings:
         self.config = config
         self.pipeline = pipeline
         self.store = store
-        self.behind: set[Partition] = set()
+        self.told_before_bin = NEVER
 
     @property
     def partitions(self) -> Collection[Partition]:
@@ -34,7 +36,10 @@ class Holdings:
 
         What this process still holds goes on where it was. A process that holds nothing starts
         from the checkpoint; partitions it does not know, from the group's committed offsets; what
-        nobody has read before, from where the configuration says.
+        nobody has read before, from where the configuration says. Where there are committed
+        offsets but no state that can be used, what was read last is read again to learn what is
+        usual: quietly, since incidents of those bins were told. (Of a broker that keeps no metadata
+        with offsets nothing says which bins; then the audit log alone knows what was told.)
         """
         fold = self.pipeline.fold
         for lost in set(self.partitions) - set(assigned):
@@ -42,13 +47,19 @@ class Holdings:
         if not fold.partitions:
             self.pipeline.reset()  # another member has gone on from what was held here
             fold = self.pipeline.fold
+            self.told_before_bin = NEVER
         restored = bool(assigned) and not fold.partitions and self._restore(assigned)
         fresh = [p for p in assigned if p not in fold.partitions]
         if fresh:
-            await self._begin(source, fresh)
-        for partition in assigned:
-            source.seek(partition, fold.partitions[partition].position)
+            cold = not restored and not fold.partitions
+            await self._begin(source, fresh, cold=cold)
+        self.seek(source)
         return restored
+
+    def seek(self, source: KafkaSource) -> None:
+        """Read every partition from where its clock stands."""
+        for partition, clock in self.pipeline.fold.partitions.items():
+            source.seek(partition, clock.position)
 
     def _restore(self, assigned: Collection[Partition]) -> bool:
         try:
@@ -63,19 +74,41 @@ class Holdings:
         _log.info("continuing from checkpoint", partitions=len(resumes))
         return True
 
-    async def _begin(self, source: KafkaSource, fresh: Collection[Partition]) -> None:
+    async def _begin(
+        self, source: KafkaSource, fresh: Collection[Partition], *, cold: bool
+    ) -> None:
         fold = self.pipeline.fold
         committed = await source.committed(fresh)
         unread = [p for p in fresh if p not in committed]
         start = await source.start_offsets(unread) if unread else {}
+        read = {p: resume.offset for p, (resume, _) in committed.items()}
+        again = await source.rewarm_offsets(read) if cold else {}
+        next_bin = max((b for _, b in committed.values() if b is not None), default=None)
+        if again and next_bin is not None:
+            self.told_before_bin = next_bin
+            records = sum(read[p] - offset for p, offset in again.items())
+            _log.info("reading again to learn what is usual", records=records)
+        elif fold.next_bin is None:
+            fold.next_bin = next_bin
         for partition in fresh:
-            if partition in committed:
-                resume, next_bin = committed[partition]
-                if fold.next_bin is None:
-                    fold.next_bin = next_bin
+            if partition in again:
+                counted = committed[partition][0].counted
+                resume = Resume(again[partition], NEVER, counted)
+            elif partition in committed:
+                resume = committed[partition][0]
             else:
                 resume = Resume(start[partition], NEVER, start[partition])
             fold.assign(partition, resume)
+
+    @property
+    def rewarming(self) -> bool:
+        """Whether bins are still judged that were told before."""
+        next_bin = self.pipeline.fold.next_bin
+        return (NEVER if next_bin is None else next_bin) < self.told_before_bin
+
+    def news_of(self, step: Step) -> Step:
+        """The step without what was told before."""
+        return step if step.bin >= self.told_before_bin else replace(step, incidents=())
 
     def mark_idle(
         self,

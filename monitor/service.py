@@ -148,9 +148,13 @@ class Service:
         try:
             await source.start()
             while not self._stopping.is_set():
+                seeks = source.seeks
                 batches = await source.poll(self.config.kafka.poll_records_max)
                 async with self._busy:
-                    await self._take(batches)
+                    if source.seeks == seeks:
+                        await self._take(batches)
+                    else:  # aiokafka reads from committed offsets while partitions are assigned
+                        self.holdings.seek(source)
                     await self._tick()
                 await asyncio.sleep(0)
             async with self._busy:
@@ -176,7 +180,9 @@ class Service:
             if taken.bad:
                 self.outputs.bury(taken.bad)
         started = time.perf_counter()
-        for step in self.pipeline.steps():
+        rewarmed = self.holdings.rewarming
+        for judged in self.pipeline.steps():
+            step = self.holdings.news_of(judged)
             ended = time.perf_counter()
             self.exporter.stepped(step, self.pipeline.detection.roster.symbols, ended - started)
             if step.incidents:
@@ -184,6 +190,9 @@ class Service:
                 self.outputs.tell(step.incidents)
             self.status.stepped_s = time.monotonic()
             started = time.perf_counter()
+        if rewarmed and not self.holdings.rewarming:
+            self.status.tell_open(self.pipeline.detection)
+            _log.info("what is usual is learned again")
 
     def _wake(self, partition: Partition) -> None:
         """A partition spoke: it is waited for again, and the idle time it had is on record."""
@@ -231,8 +240,8 @@ class Service:
         """Everything told, then state on disk, then offsets: in this order nothing is lost."""
         self._saved_s = time.monotonic()
         fold = self.pipeline.fold
-        if fold.next_bin is None or not fold.partitions:
-            return
+        if fold.next_bin is None or not fold.partitions or self.holdings.rewarming:
+            return  # nothing is known yet that is worth more than what was committed
         resumes = self.pipeline.resumes()
         await self.outputs.flush()
         if self.holdings.store is not None:

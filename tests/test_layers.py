@@ -27,6 +27,7 @@ IMPURE_CALLS: Final = {
 }
 AIOKAFKA: Final = {
     "monitor/sources/kafka.py": "the source",
+    "monitor/sources/positions.py": "where a moment is in the logs",
     "monitor/sources/assignor.py": "the same partitions of every topic to one member",
     "monitor/sinks/kafka.py": "the sink",
     "monitor/broker.py": "creates topics on the broker that demo and tests start",

@@ -16,6 +16,7 @@ from monitor.bins import Resume
 from monitor.config import Kafka
 from monitor.records import Partition, RawBatch
 from monitor.sources.assignor import OneActive
+from monitor.sources.positions import start_offsets
 
 POLL_MS: Final = 200
 _log = structlog.get_logger(__name__)
@@ -90,6 +91,7 @@ class KafkaSource(ConsumerRebalanceListener):
         self._on_revoked = on_revoked
         self._on_assigned = on_assigned
         self._failure: BaseException | None = None
+        self.seeks = 0
         self.consumer = AIOKafkaConsumer(
             group_id=kafka.group_id,
             enable_auto_commit=False,
@@ -159,17 +161,27 @@ class KafkaSource(ConsumerRebalanceListener):
             self.consumer.seek(tp, first)
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read a partition from an offset next."""
-        self.consumer.seek(TopicPartition(*partition), offset)
+        """Read a partition from an offset next. What a poll gives that was under way may still be
+        of before: whoever polls compares `seeks`, and seeks again where it changed."""
+        self.seeks += 1
+        if TopicPartition(*partition) in self.consumer.assignment():
+            self.consumer.seek(TopicPartition(*partition), offset)
 
     async def start_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Where to read partitions that nobody has read before, as configured."""
-        tps = [TopicPartition(*partition) for partition in partitions]
-        if self._kafka.start == "earliest":
-            found = await self.consumer.beginning_offsets(tps)
-        else:
-            found = await self.consumer.end_offsets(tps)
-        return {Partition(tp.topic, tp.partition): offset for tp, offset in found.items()}
+        kafka = self._kafka
+        options = client_options(kafka)
+        return await start_offsets(options, partitions, start=kafka.start, back_s=kafka.rewarm_s)
+
+    async def rewarm_offsets(self, committed: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where to read again what the group has read, to learn what is usual."""
+        back_s = self._kafka.rewarm_s
+        if not committed or not back_s:
+            return {}
+        options = client_options(self._kafka)
+        return await start_offsets(
+            options, committed, start="recent", back_s=back_s, before=committed
+        )
 
     async def committed(
         self, partitions: Collection[Partition]
