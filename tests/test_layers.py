@@ -31,7 +31,9 @@ AIOKAFKA: Final = {
     "monitor/sources/assignor.py": "the same partitions of every topic to one member",
     "monitor/sinks/kafka.py": "the sink",
     "monitor/broker.py": "creates topics on the broker that demo and tests start",
-    "monitor/commands/check.py": "asks brokers whether they are there",
+    "monitor/sources/tap.py": "reads beside the group",
+    "monitor/sources/topics.py": "asks brokers which topics there are",
+    "monitor/commands/record.py": "tells the errors of the client apart",
     "monitor/demo/show.py": "plays the exchange that produces",
     "monitor/service.py": "tells the errors of the client apart",
 }

@@ -71,6 +71,28 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
     return options
 
 
+def raw_batches(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[RawBatch]:
+    """What a client fetched, as records without its types."""
+    return [
+        RawBatch(
+            Partition(tp.topic, tp.partition),
+            [record.value for record in records],
+            _Offsets(records),
+            [record.timestamp for record in records],
+        )
+        for tp, records in fetched.items()
+        if records
+    ]
+
+
+async def skip_lost(consumer: AIOKafkaConsumer, lost: Iterable[TopicPartition]) -> None:
+    """Records were deleted before they were read: go on from the oldest, and say so."""
+    for tp in lost:
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        _log.error("records were deleted before they were read", partition=str(tp), to=first)
+        consumer.seek(tp, first)
+
+
 class KafkaSource(ConsumerRebalanceListener):
     """Polls batches; tells the caller of partitions given and taken away.
 
@@ -137,28 +159,12 @@ class KafkaSource(ConsumerRebalanceListener):
         try:
             fetched = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=records_max)
         except OffsetOutOfRangeError as error:
-            await self._skip_lost(error.args[0])
+            await skip_lost(self.consumer, error.args[0])
             return []
         except NoOffsetForPartitionError:
             return []  # aiokafka looked for a committed offset before on_assigned had sought one
         assigned = self.consumer.assignment()
-        return [
-            RawBatch(
-                Partition(tp.topic, tp.partition),
-                [record.value for record in records],
-                _Offsets(records),
-                [record.timestamp for record in records],
-            )
-            for tp, records in fetched.items()
-            if tp in assigned and records
-        ]
-
-    async def _skip_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """Records were deleted before they were read: go on from the oldest, and say so."""
-        for tp in lost:
-            first = (await self.consumer.beginning_offsets([tp]))[tp]
-            _log.error("records were deleted before they were read", partition=str(tp), to=first)
-            self.consumer.seek(tp, first)
+        return raw_batches({tp: records for tp, records in fetched.items() if tp in assigned})
 
     def seek(self, partition: Partition, offset: int) -> None:
         """Read a partition from an offset next. What a poll gives that was under way may still be
