@@ -110,6 +110,6 @@ def digest(config: Config) -> str:
         config.topics,
         config.detectors,
         config.incidents,
-        config.all_topics,
+        config.input_topics,
     )
     return blake2b(msgspec.json.encode(decides), digest_size=8).hexdigest()

@@ -4,6 +4,7 @@ import math
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from detectors.options import BurstOptions
 from monitor.events import NS_PER_S
@@ -51,6 +52,18 @@ class Kafka(Section, frozen=True, kw_only=True):
     ssl_keyfile: str | None = None
     ssl_password: str | None = None
     ssl_check_hostname: bool = True
+
+
+class Scale(Section, frozen=True, kw_only=True):
+    """One process does all, or several share the work through a topic of counted bins.
+
+    role: "shard" reads events of its share of the partition numbers and publishes closed bins;
+    "detection" reads these of all shards and judges them.
+    frames_topic: has as many partitions as the topics of events.
+    """
+
+    role: Literal["all", "shard", "detection"] = "all"
+    frames_topic: Annotated[str, Meta(min_length=1)] = "foreshock-frames"
 
 
 class Input(Section, frozen=True, kw_only=True):
@@ -139,6 +152,7 @@ class Config(Section, frozen=True, kw_only=True):
     venue: Annotated[str, Meta(min_length=1, max_length=64)] = "venue"
     bin_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
     kafka: Kafka = field(default_factory=Kafka)
+    scale: Scale = field(default_factory=Scale)
     input: Input = field(default_factory=Input)
     topics: dict[str, TopicMapping] = field(default_factory=dict)
     detectors: Detectors = field(default_factory=Detectors)
@@ -159,6 +173,18 @@ class Config(Section, frozen=True, kw_only=True):
     def all_topics(self) -> list[str]:
         """Topics to subscribe to: those listed and those mapped."""
         return list(dict.fromkeys([*self.kafka.topics, *self.topics]))
+
+    @property
+    def input_topics(self) -> list[str]:
+        """What a process of this role reads."""
+        return [self.scale.frames_topic] if self.scale.role == "detection" else self.all_topics
+
+    @property
+    def group(self) -> Kafka:
+        """The cluster, with the consumer group of this role."""
+        if self.scale.role != "detection":
+            return self.kafka
+        return replace(self.kafka, group_id=f"{self.kafka.group_id}-detection")
 
     def burst_options(self) -> BurstOptions:
         """What the detectors are built with."""

@@ -1,12 +1,11 @@
 """The live half of the shell: which partitions are held, from where, and who is waited for."""
 
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
-from typing import Final
 
 import structlog
 
-from monitor.bins import PartitionClock, Resume
+from monitor.bins import NEVER, PartitionClock, Resume
 from monitor.checkpoint import CheckpointError, CheckpointStore
 from monitor.config import Config
 from monitor.detection import Step
@@ -14,7 +13,6 @@ from monitor.pipeline import Pipeline
 from monitor.records import Partition
 from monitor.sources.kafka import KafkaSource
 
-NEVER: Final = -(2**62)
 _log = structlog.get_logger(__name__)
 
 
@@ -118,18 +116,38 @@ class Holdings:
         on_idle: Callable[[Partition, PartitionClock], None],
     ) -> None:
         """Stop waiting for partitions that are read to their end and have been silent."""
-        for partition, clock in self.pipeline.fold.partitions.items():
-            silent_s = now_s - heard_s.setdefault(partition, now_s)
-            if clock.idle or silent_s < self.config.kafka.idle_after_s:
-                continue
-            lag = source.lag(partition, clock.position)
-            if lag == 0 or (lag is None and clock.clock_ns == NEVER):
-                clock.idle = True
-                on_idle(partition, clock)
+        idle_after_s = self.config.kafka.idle_after_s
+        for partition, clock in silent(
+            source, self.pipeline.fold.partitions, now_s, heard_s, idle_after_s
+        ):
+            clock.idle = True
+            on_idle(partition, clock)
 
     def hold_back(self, source: KafkaSource) -> None:
         """Pause partitions that run ahead of the slowest one that is waited for."""
-        clocks = self.pipeline.fold.partitions
-        waited = [c.clock_ns for c in clocks.values() if c.waited_for and c.clock_ns != NEVER]
-        limit = min(waited, default=0) + round(self.config.kafka.run_ahead_s * 1e9)
-        source.hold([p for p, clock in clocks.items() if waited and clock.clock_ns > limit])
+        source.hold(ahead(self.pipeline.fold.partitions, self.config.kafka.run_ahead_s))
+
+
+def silent(
+    source: KafkaSource,
+    clocks: Mapping[Partition, PartitionClock],
+    now_s: float,
+    heard_s: dict[Partition, float],
+    idle_after_s: float,
+) -> list[tuple[Partition, PartitionClock]]:
+    """Partitions that are waited for, read to their end, and silent for so long."""
+    found = []
+    for partition, clock in clocks.items():
+        silent_s = now_s - heard_s.setdefault(partition, now_s)
+        if not clock.idle and silent_s >= idle_after_s:
+            lag = source.lag(partition, clock.position)
+            if lag == 0 or (lag is None and clock.clock_ns == NEVER):
+                found.append((partition, clock))
+    return found
+
+
+def ahead(clocks: Mapping[Partition, PartitionClock], run_ahead_s: float) -> list[Partition]:
+    """Partitions this far ahead of the slowest one that is waited for."""
+    waited = [c.clock_ns for c in clocks.values() if c.waited_for and c.clock_ns != NEVER]
+    limit = min(waited, default=0) + round(run_ahead_s * 1e9)
+    return [p for p, clock in clocks.items() if waited and clock.clock_ns > limit]

@@ -92,6 +92,8 @@ def test_check_lists_settings_and_hides_secrets() -> None:
     assert said.returncode == 0
     assert "kafka.sasl_password = (set)" in said.stdout
     assert "hunter2" not in said.stdout
+    for line in ('kafka.start = "recent"', "kafka.rewarm_s = 1800.0", 'scale.role = "all"'):
+        assert line in said.stdout.splitlines()
     assert said.stdout.splitlines()[-1] == "configuration is sound"
 
 

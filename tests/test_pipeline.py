@@ -160,7 +160,7 @@ def test_forgetting_names_changes_nothing(slack: int, monkeypatch: pytest.Monkey
     )
     traffic = _with_passers_by(traffic_of(1))
     expected = market.run(traffic).lines
-    monkeypatch.setattr("monitor.pipeline.NAMES_SLACK", slack)
+    monkeypatch.setattr("monitor.columns.NAMES_SLACK", slack)
     forgotten = 0
     recode = Detection.recode
 

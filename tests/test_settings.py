@@ -94,6 +94,7 @@ def test_the_environment_overrides_the_file_and_the_defaults(tmp_path: Path) -> 
                 "infos_per_hour, join_s, hold_s, update_s"
             ),
         ),
+        ("[scale]\nrolle = 'all'", "scale.rolle: unknown key; did you mean 'role'?"),
         ("[topics.x]\nsides = 1", "topics.x.sides: unknown key; did you mean 'side'?"),
         (
             "[topics.x.fields]\nprise = 'p'",
@@ -123,6 +124,12 @@ def test_an_unknown_key_is_named_with_its_nearest(tmp_path: Path, text: str, mes
         ("[input]\nfuture_s = inf", "input.future_s = inf: must be at most 1,000,000,000"),
         ("[input]\nfuture_s = 0", "input.future_s = 0: must be above 0"),
         ("[kafka]\nstart = 'now'", "kafka.start = 'now': must be one of recent, earliest, latest"),
+        ("[kafka]\nrewarm_s = -1", "kafka.rewarm_s = -1: must be at least 0"),
+        ("[scale]\nrole = 'boss'", "scale.role = 'boss': must be one of all, shard, detection"),
+        (
+            "[scale]\nframes_topic = ''",
+            "scale.frames_topic = '': must be text of length at least 1",
+        ),
         ("[kafka]\ntopics = 'orders'", "kafka.topics = 'orders': must be a list"),
         ("[kafka]\ntopics = ['a', 3]", "kafka.topics[1] = 3: must be text"),
         (

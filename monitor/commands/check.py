@@ -34,7 +34,10 @@ def _list(table: dict[str, Any], under: str, lines: list[str]) -> None:
 def check_brokers(config: Config) -> str:
     """What the brokers say of each topic; raises UserError where that must be mended."""
     configure(quiet=True)
-    partitions = asyncio.run(partition_counts(config.kafka, config.all_topics))
+    topics = config.all_topics
+    if config.scale.role != "all":  # a number has one partition of every topic, and of frames
+        topics = [*topics, config.scale.frames_topic]
+    partitions = asyncio.run(partition_counts(config.kafka, topics))
     if len(set(partitions.values())) > 1:
         counts = ", ".join(f"{topic} {count}" for topic, count in partitions.items())
         raise UserError(f"kafka.topics: must have the same number of partitions, have {counts}")

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import OffsetAndMetadata
@@ -15,7 +16,6 @@ from msgspec import Struct
 from monitor.bins import Resume
 from monitor.config import Kafka
 from monitor.records import Partition, RawBatch
-from monitor.sources.assignor import OneActive
 from monitor.sources.positions import start_offsets
 
 POLL_MS: Final = 200
@@ -104,7 +104,7 @@ class KafkaSource(ConsumerRebalanceListener):
         kafka: Kafka,
         topics: Sequence[str],
         *,
-        progress: Callable[[], int],
+        assignor: AbstractPartitionAssignor,
         on_revoked: Callable[[], Awaitable[None]],
         on_assigned: Callable[[Collection[Partition]], Awaitable[None]],
     ) -> None:
@@ -120,7 +120,7 @@ class KafkaSource(ConsumerRebalanceListener):
             auto_offset_reset="none",
             session_timeout_ms=round(kafka.session_timeout_s * 1000),
             heartbeat_interval_ms=max(100, round(kafka.session_timeout_s * 1000 / 10)),
-            partition_assignment_strategy=(OneActive(progress),),
+            partition_assignment_strategy=(assignor,),
             max_partition_fetch_bytes=4 * 1024 * 1024,
             metadata_max_age_ms=30_000,
             **client_options(kafka),
@@ -208,14 +208,17 @@ class KafkaSource(ConsumerRebalanceListener):
             if offset.offset >= 0
         }
 
-    async def commit(self, resumes: Mapping[Partition, Resume], next_bin: int | None) -> bool:
-        """Commit offsets with what they stand for; False where the group has moved on."""
+    async def commit(self, resumes: Mapping[Partition, tuple[Resume, int | None]]) -> bool:
+        """Commit offsets with what they stand for; False where the group has moved on.
+
+        resumes: partition -> where to read it again, and the first bin that was not closed.
+        """
         offsets = {
             TopicPartition(*partition): OffsetAndMetadata(
                 resume.offset,
                 msgspec.json.encode(Committed(resume.clock_ns, resume.counted, next_bin)).decode(),
             )
-            for partition, resume in resumes.items()
+            for partition, (resume, next_bin) in resumes.items()
             if TopicPartition(*partition) in self.consumer.assignment()
         }
         if not offsets:
