@@ -108,14 +108,14 @@ class Names:
     def _keys(self, part: Part) -> NDArray[np.int64]:
         events, schema = part.events, part.schema
         count = len(events)
-        codes = np.fromiter(map(_code, events), np.int64, count)
+        kinds = np.frombuffer(bytes(map(_code, events)), np.uint8).astype(np.int64)
         symbols = np.fromiter(
             map(self.symbols.__getitem__, map(schema.getter("symbol"), events)), np.int64, count
         )
         accounts = np.fromiter(
             map(self.accounts.__getitem__, map(schema.getter("account"), events)), np.int64, count
         )
-        return codes << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts
+        return kinds << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts
 
     def compact(self, keys: Sequence[NDArray[np.int64]], keep_symbols: Iterable[int]) -> "Recoding":
         """Forget every name that no key refers to; the caller rewrites its keys."""

@@ -17,7 +17,7 @@ from monitor.errors import UserError
 from monitor.records import Lines, Partition, RawBatch, newlines_in
 
 CHUNK_BYTES: Final = 1 << 18
-ZSTD_READ_BYTES: Final = 1 << 15  # compressed, it comes to about a chunk
+ZSTD_READ_BYTES: Final = 1 << 18  # unpacked at once while the window is in the cache
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -161,7 +161,9 @@ def _zstd(file: IO[bytes]) -> Iterator[bytes]:
         while packed:
             if frame is None:
                 frame = zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(packed)
+            text = memoryview(frame.decompress(packed))
+            for start in range(0, len(text), CHUNK_BYTES):
+                yield bytes(text[start : start + CHUNK_BYTES])
             packed = frame.unused_data if frame.eof else b""
             frame = None if frame.eof else frame
     if frame is not None:
