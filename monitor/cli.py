@@ -67,8 +67,8 @@ def run(config_path: Path | None) -> None:
     Joins the consumer group, reads all topics, and serves /metrics, /healthz,
     /readyz and /incidents. Several processes in one group are hot standbys of
     each other; with scale.role = "shard" they share the work, and those with
-    "detection" judge what the shards publish. SIGTERM or Ctrl-C writes a checkpoint and exits 0; the next
-    start continues from it.
+    "detection" judge what the shards publish. SIGTERM or Ctrl-C writes a
+    checkpoint and exits 0; the next start continues from it.
     """
     from monitor.commands.run import run_until_signal
 

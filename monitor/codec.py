@@ -27,6 +27,7 @@ REASONS: Final = (
     "not_finite",
     "bad_time",
     "future",
+    "reserved_symbol",
     "not_frames",
 )
 

@@ -6,12 +6,13 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.arrival import FutureGuard
+from monitor.arrival import FutureGuard, refused
 from monitor.bins import Fold
 from monitor.codec import Codec
-from monitor.columns import KIND_SHIFT, Names
+from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Columns, Names
 from monitor.config import Config
 from monitor.events import KINDS
+from monitor.explain import VENUE
 from monitor.frames import Decision
 from monitor.records import BadRecord, Partition, RawBatch
 
@@ -55,8 +56,8 @@ class Intake:
     def take(self, raw: RawBatch, fold: Fold) -> Taken:
         """Decode and count one batch; bins may become ready to close."""
         decoded = self.codec.decode(raw)
-        columns = self.names.columns(decoded)
-        accepted, refused = self.guard.screen(columns)
+        columns, reserved = self._without_the_venue(self.names.columns(decoded))
+        accepted, future = self.guard.screen(columns)
         late = sum(fold.add(part) for part in accepted)
         if len(accepted) == 1:
             keys, ts = accepted[0].keys, accepted[0].ts
@@ -64,7 +65,19 @@ class Intake:
             keys = np.concatenate([_NOTHING, *(part.keys for part in accepted)])
             ts = np.concatenate([_NOTHING, *(part.ts for part in accepted)])
         counts = np.bincount(keys >> KIND_SHIFT, minlength=len(KINDS))
-        return Taken(raw.origin, len(raw.values), counts, ts, late, [*decoded.bad, *refused])
+        bad = [*decoded.bad, *reserved, *future]
+        return Taken(raw.origin, len(raw.values), counts, ts, late, bad)
+
+    def _without_the_venue(self, columns: Columns) -> tuple[Columns, list[BadRecord]]:
+        """A symbol may not have the name that incidents have for the whole venue."""
+        code = self.names.symbols.get(VENUE)
+        if code is None:
+            return columns, []
+        named = columns.keys >> ACCOUNT_BITS & SYMBOL_MASK == code
+        if not named.any():
+            return columns, []
+        bad = refused(columns, np.flatnonzero(named), "reserved_symbol")
+        return columns.take(~named), bad
 
     def flush(self, fold: Fold) -> list[Taken]:
         """The input has ended: accept what still waits to be judged."""
