@@ -47,10 +47,10 @@ def _take(raw: RawBatch, message: Frames, fold: Fold) -> None:
     bins = np.repeat(np.array([frame.bin for frame in message.frames], np.int64), sizes)
     fold.add(Columns(raw, bins * fold.bin_ns, keys, np.zeros(keys.size, np.int64)))
     clock = fold.partitions.get(raw.origin)
-    if clock is not None and message.end_bin != NEVER:
-        news = message.end_bin * fold.bin_ns >= clock.clock_ns
-        clock.clock_ns = max(clock.clock_ns, message.end_bin * fold.bin_ns)
-        clock.idle = message.idle and news
+    if clock is not None:
+        end_ns = NEVER if message.end_bin == NEVER else message.end_bin * fold.bin_ns
+        clock.idle = message.idle and end_ns >= clock.clock_ns  # an older message says nothing
+        clock.clock_ns = max(clock.clock_ns, end_ns)
 
 
 def _as_known_here(decision: Decision, fold: Fold) -> Decision:

@@ -71,14 +71,16 @@ class Shard:
         held.decisions.append(Decision(decision, *partition, position, held.fold.next_bin))
 
     def messages(self, *, all_numbers: bool = False) -> Iterator[tuple[int, bytes]]:
-        """(number, message) of each that has news, or of each that has ever closed a bin."""
+        """(number, message) of each that has news, or of each that can say anything."""
         for number, held in self.numbers.items():
             end_bin = max(held.fold.end_bin(), held.end_bin)
             idle = not any(clock.waited_for for clock in held.fold.partitions.values())
             news = end_bin > held.end_bin or idle != held.idle or held.decisions
-            if end_bin == NEVER or not (news or all_numbers):
+            silent = end_bin == NEVER and not idle  # has nothing to say yet, and is waited for
+            if silent or not (news or all_numbers):
                 continue
-            frames = Frames(end_bin, idle, held.fold.take_before(end_bin), held.decisions)
+            closed = [] if end_bin == NEVER else held.fold.take_before(end_bin)
+            frames = Frames(end_bin, idle, closed, held.decisions)
             held.end_bin, held.idle, held.decisions = end_bin, idle, []
             yield number, encode_frames(frames, self.intake.names)
         self._compact()

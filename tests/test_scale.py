@@ -208,6 +208,26 @@ def test_an_idle_number_is_not_waited_for_and_what_it_says_later_is_late() -> No
     assert not pipeline.fold._open.keys() & set(bins), "bins that were judged stay as they were"
 
 
+def test_a_number_that_never_held_anything_is_not_waited_for_once_it_is_idle() -> None:
+    logs = {p: log if p.partition != 2 else [] for p, log in traffic_of(1).logs.items()}
+    venue = Venue(Traffic(logs), 1)
+    shard = venue.shards[0]
+    for number in range(PARTITIONS):
+        venue.move(number, shard)
+    for partition, log in logs.items():
+        venue.read(partition, len(log))
+    venue.publish(shard)
+    assert not venue.log[2], "an empty number is waited for"
+    for partition in logs:
+        if partition.partition == 2:
+            shard.folds[2].partitions[partition].idle = True
+            shard.decide(partition, "idle")
+    venue.publish(shard)
+    assert dict(shard.messages(all_numbers=True)).keys() == {0, 1, 2}
+    found = judged(venue, 1)
+    assert found.lines == market.run(Traffic(logs)).lines
+
+
 def message(names: Names) -> Frames:
     keys = [
         2 << KIND_SHIFT | names.symbols[s] << ACCOUNT_BITS | names.accounts[a]

@@ -1,7 +1,7 @@
 """Shards and detection as processes over a real Kafka: the incidents of one process, byte for byte.
 
-Only on Apache Kafka: the embedded broker does not keep what is committed with an offset, which is
-what tells a shard where to go on.
+What restarts is tried on Apache Kafka only: the embedded broker does not keep what is committed
+with an offset, which is what tells a shard where to go on.
 """
 
 import asyncio
@@ -19,9 +19,19 @@ from msgspec.structs import replace
 from monitor.broker import create_topics
 from monitor.config import Config, Scale
 from monitor.errors import UserError
+from monitor.incidents import encode
+from monitor.replay import Replay
 from monitor.sharding import ShardService
 from tests.apache_kafka import ApacheKafka
-from tests.live import Venue, audit_lines, minutes_of_trouble, replayed, running, until
+from tests.live import (
+    Venue,
+    audit_decisions,
+    audit_lines,
+    minutes_of_trouble,
+    replayed,
+    running,
+    until,
+)
 from tests.test_service import to_toml
 
 pytestmark = pytest.mark.kafka
@@ -88,6 +98,34 @@ async def test_a_shard_killed_midway_changes_no_incident(
     assert before == 0, "the trouble comes after the kill, its background before"
     told = audit_lines(detection)
     assert told == expected[: len(told)]
+
+
+async def test_silent_numbers_hold_nothing_up_and_the_decisions_are_in_detections_audit_log(
+    any_broker: str, tmp_path: Path
+) -> None:
+    venue = Venue(any_broker, partitions=16)  # more than symbols: some numbers never hear anything
+    await venue.create()
+    frames_topic = f"{venue.prefix}frames"
+    await create_topics(venue.bootstrap, {frames_topic: 16}, {"retention.ms": "-1"})
+    messages = minutes_of_trouble(32)
+    await venue.publish(messages)
+    alone = venue.config(tmp_path)
+    alone = replace(alone, kafka=replace(alone.kafka, idle_after_s=1.0))
+    shard = ShardService(replace(alone, scale=Scale(role="shard", frames_topic=frames_topic)))
+    detection = replace(alone, scale=Scale(role="detection", frames_topic=frames_topic))
+    sharding = asyncio.create_task(shard.run())
+    async with running(detection) as service:
+        await until(lambda: audit_lines(detection))
+        await until(lambda: all(c.idle for c in service.pipeline.fold.partitions.values()))
+        shard.stop()
+        await sharding
+    assert shard.exporter.events_total() == len(messages)
+    assert {decision["decision"] for decision in audit_decisions(detection)} >= {"idle"}
+    await venue.record(tmp_path / "log.jsonl")
+    audit = Path(detection.output.audit_log or "")
+    repeated = Replay(alone, [tmp_path / "log.jsonl"], decisions=audit)
+    told = audit_lines(detection)
+    assert told == [encode(incident) for incident in repeated.incidents()][: len(told)]
 
 
 async def test_a_frames_topic_that_does_not_fit_is_refused_in_words(
