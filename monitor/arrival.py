@@ -91,13 +91,13 @@ class FutureGuard:
         future = columns.ts > latest * 1_000_000 + self.future_ns
         if not future.any():
             return [columns], []
-        return [columns.take(~future)], _refused(columns, np.flatnonzero(future))
+        return [columns.take(~future)], refused(columns, np.flatnonzero(future), "future")
 
     def _by_neighbours(
         self, columns: Columns, state: _Waiting
     ) -> tuple[list[Columns], list[BadRecord]]:
         out: list[Columns] = []
-        refused: list[BadRecord] = []
+        bad: list[BadRecord] = []
         run: list[int] = []  # consecutive accepted events of this batch
         for i, ts in enumerate(columns.ts.tolist()):
             if state.clock_ns is not None and ts <= state.clock_ns + self.future_ns:
@@ -105,9 +105,8 @@ class FutureGuard:
                 run.append(i)
                 state.passed += bool(state.columns)
                 if state.passed >= PASSED_MAX:
-                    refused += [
-                        bad for held in state.columns for bad in _refused(held, np.array([0]))
-                    ]
+                    for held in state.columns:
+                        bad += refused(held, np.array([0]), "future")
                     state.columns, state.passed = [], 0
                 continue
             state.columns.append(columns.take(np.array([i])))
@@ -116,7 +115,7 @@ class FutureGuard:
                 out += [columns.take(np.array(run))] if run else []
                 out += jumped
                 run = []
-        return out + ([columns.take(np.array(run))] if run else []), refused
+        return out + ([columns.take(np.array(run))] if run else []), bad
 
     def _believed(self, state: _Waiting) -> list[Columns]:
         """The waiting events that now agree on a new level of the clock; it moves there.
@@ -137,6 +136,7 @@ class FutureGuard:
         return believed
 
 
-def _refused(columns: Columns, index: NDArray[np.int64]) -> list[BadRecord]:
+def refused(columns: Columns, index: NDArray[np.int64], reason: str) -> list[BadRecord]:
+    """The records of some events, named as bad."""
     rows = index if columns.rows is None else columns.rows[index]
-    return [bad_record(columns.raw, int(row), "future") for row in rows]
+    return [bad_record(columns.raw, int(row), reason) for row in rows]

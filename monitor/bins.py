@@ -15,6 +15,7 @@ depend on how partitions interleave.
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,7 +23,7 @@ from numpy.typing import NDArray
 from monitor.columns import Columns, Recoding
 from monitor.records import Partition
 
-_NEVER = -(2**62)
+NEVER: Final = -(2**62)
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,12 +61,12 @@ class PartitionClock:
     idle: it has nothing to say and is not waited for; decided outside, by wall time.
     """
 
-    clock_ns: int = _NEVER
+    clock_ns: int = NEVER
     position: int = 0
     counted: int = 0
     idle: bool = False
     done: bool = False
-    floor_bin: int = _NEVER
+    floor_bin: int = NEVER
     firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
 
     @property
@@ -158,19 +159,26 @@ class Fold:
 
     def close(self) -> Iterator[PartialFrame]:
         """Frames of all bins that every live partition has passed, oldest first."""
+        yield from self._close_before(self.end_bin())
+
+    def end_bin(self) -> int:
+        """The first bin that some live partition has not passed; `NEVER` where none is passed."""
         states = self.partitions.values()
         if states and all(state.done for state in states):
-            yield from self._close_before(max(self._open, default=0) + 1)
-            return
+            return max(self._open, default=0) + 1
         waited = [self._closed_before(state) for state in states if state.waited_for]
         # Where all are idle, the clock that got furthest was the last to be waited for.
-        end_bin = min(waited) if waited else max(map(self._closed_before, states), default=_NEVER)
-        if end_bin != _NEVER:
-            yield from self._close_before(end_bin)
+        return min(waited) if waited else max(map(self._closed_before, states), default=NEVER)
+
+    def take_before(self, end_bin: int) -> list[PartialFrame]:
+        """The bins before an end that hold anything; these and the empty ones are closed now."""
+        closing = sorted(index for index in self._open if index < end_bin)
+        self.next_bin = end_bin
+        return [self._pop(index) for index in closing]
 
     def _closed_before(self, state: PartitionClock) -> int:
         """The first bin that is still open for a partition."""
-        if state.clock_ns == _NEVER:
+        if state.clock_ns == NEVER:
             return state.floor_bin
         return max((state.clock_ns - self.lateness_ns) // self.bin_ns, state.floor_bin)
 
@@ -199,14 +207,17 @@ class Fold:
                     if closing == end_bin:
                         return
                     skipped = closing - silent_from
-            parts = self._open.pop(closing, [])
-            for state in self.partitions.values():
-                state.firsts.pop(closing, None)
-            if parts:
+            if closing in self._open:
                 self.last_full_bin = closing
             self.next_bin = closing + 1
-            keys = np.concatenate(parts) if parts else np.empty(0, np.int64)
-            yield PartialFrame(closing, keys, skipped)
+            yield self._pop(closing, skipped)
+
+    def _pop(self, index: int, skipped: int = 0) -> PartialFrame:
+        parts = self._open.pop(index, [])
+        for state in self.partitions.values():
+            state.firsts.pop(index, None)
+        keys = np.concatenate(parts) if parts else np.empty(0, np.int64)
+        return PartialFrame(index, keys, skipped)
 
     def resumes(self) -> dict[Partition, Resume]:
         """Where each partition must be read again to rebuild what is open now."""

@@ -111,7 +111,7 @@ def digest(config: Config, calibration: State | None = None) -> str:
         config.topics,
         config.detectors,
         config.incidents,
-        config.all_topics,
+        config.input_topics,
         taught,
     )
     return blake2b(msgspec.json.encode(decides), digest_size=8).hexdigest()

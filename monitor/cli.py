@@ -4,11 +4,12 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Literal, ParamSpec, TypeVar
 
 import click
 
 from monitor import __version__
+from monitor.duration import Duration
 from monitor.errors import UserError
 from monitor.settings import load
 
@@ -65,8 +66,9 @@ def run(config_path: Path | None) -> None:
 
     Joins the consumer group, reads all topics, and serves /metrics, /healthz,
     /readyz and /incidents. Several processes in one group are hot standbys of
-    each other. SIGTERM or Ctrl-C writes a checkpoint and exits 0; the next
-    start continues from it.
+    each other; with scale.role = "shard" they share the work, and those with
+    "detection" judge what the shards publish. SIGTERM or Ctrl-C writes a
+    checkpoint and exits 0; the next start continues from it.
     """
     from monitor.commands.run import run_until_signal
 
@@ -118,6 +120,43 @@ def replay(
         dead_letters=dead_letters,
         decisions=decisions,
     )
+
+
+@main.command()
+@config_option
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The incident log to write: .jsonl, .jsonl.zst or .jsonl.gz.",
+)
+@click.option("--duration", type=Duration(), help="Stop after this long, e.g. 10m.")
+@click.option(
+    "--from",
+    "start",
+    type=click.Choice(["recent", "earliest", "latest"]),
+    default="recent",
+    show_default=True,
+    help="Where to begin: kafka.rewarm_s before now, the oldest record, or the next.",
+)
+@one_line_errors
+def record(
+    config_path: Path | None,
+    output: Path,
+    duration: float | None,
+    start: Literal["recent", "earliest", "latest"],
+) -> None:
+    """Write what the topics say to an incident log, for `replay`.
+
+    Reads all configured topics beside the consumer group and disturbs nobody:
+    it joins no group and commits nothing. Every record is kept with its own
+    bytes, topic, partition, offset and broker timestamp. What is read is in
+    the file a second later. Ctrl-C or SIGTERM finishes the file and exits 0.
+    """
+    from monitor.commands.record import record_topics
+
+    record_topics(load(config_path), output, start=start, duration_s=duration)
 
 
 @main.command()

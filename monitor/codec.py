@@ -27,6 +27,8 @@ REASONS: Final = (
     "not_finite",
     "bad_time",
     "future",
+    "reserved_symbol",
+    "not_frames",
 )
 
 

@@ -16,6 +16,7 @@ SYMBOL_BITS: Final = 24
 SYMBOL_MASK: Final = (1 << SYMBOL_BITS) - 1
 ACCOUNT_MASK: Final = (1 << ACCOUNT_BITS) - 1
 KIND_SHIFT: Final = ACCOUNT_BITS + SYMBOL_BITS
+NAMES_SLACK: Final = 131_072  # names that may be forgotten before the tables are compacted
 
 _code = attrgetter("code")
 
@@ -72,6 +73,17 @@ class Names:
     def __init__(self) -> None:
         self.symbols = Interner()
         self.accounts = Interner()
+        self._limit = NAMES_SLACK
+
+    @property
+    def known(self) -> int:
+        """Names in both tables."""
+        return len(self.symbols.names) + len(self.accounts.names)
+
+    @property
+    def overgrown(self) -> bool:
+        """Whether it is time to forget names that nothing refers to."""
+        return self.known >= self._limit
 
     def replace(self, symbols: Sequence[str], accounts: Sequence[str]) -> None:
         """Take over the tables of a checkpoint."""
@@ -96,14 +108,14 @@ class Names:
     def _keys(self, part: Part) -> NDArray[np.int64]:
         events, schema = part.events, part.schema
         count = len(events)
-        codes = np.fromiter(map(_code, events), np.int64, count)
+        kinds = np.frombuffer(bytes(map(_code, events)), np.uint8).astype(np.int64)
         symbols = np.fromiter(
             map(self.symbols.__getitem__, map(schema.getter("symbol"), events)), np.int64, count
         )
         accounts = np.fromiter(
             map(self.accounts.__getitem__, map(schema.getter("account"), events)), np.int64, count
         )
-        return codes << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts
+        return kinds << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts
 
     def compact(self, keys: Sequence[NDArray[np.int64]], keep_symbols: Iterable[int]) -> "Recoding":
         """Forget every name that no key refers to; the caller rewrites its keys."""
@@ -112,6 +124,7 @@ class Names:
         accounts = np.unique(used & ACCOUNT_MASK).tolist()
         self.symbols, symbol_map = _compacted(self.symbols, symbols)
         self.accounts, account_map = _compacted(self.accounts, accounts)
+        self._limit = 2 * self.known + NAMES_SLACK
         return Recoding(symbol_map, account_map)
 
 

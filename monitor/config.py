@@ -4,6 +4,7 @@ import math
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
+from msgspec.structs import replace
 
 from detectors.options import BurstOptions
 from monitor.events import NS_PER_S
@@ -25,7 +26,9 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Kafka(Section, frozen=True, kw_only=True):
     """Where events come from; the security settings go to the client as they are.
 
-    start: where to read a partition that has neither checkpoint nor committed offset.
+    start: where to read a partition that has neither checkpoint nor committed offset; "recent" is
+    rewarm_s before now.
+    rewarm_s: how much is read again, to learn what is usual, where there is no state to go on from.
     idle_after_s: a partition that is read to its end and silent this long is not waited for.
     run_ahead_s: a partition this far ahead of the slowest is paused.
     """
@@ -34,7 +37,8 @@ class Kafka(Section, frozen=True, kw_only=True):
     group_id: Annotated[str, Meta(min_length=1)] = "foreshock"
     client_id: str = "foreshock"
     topics: list[str] = field(default_factory=lambda: ["orders", "cancels", "leverage-changes"])
-    start: Literal["earliest", "latest"] = "latest"
+    start: Literal["recent", "earliest", "latest"] = "recent"
+    rewarm_s: Seconds = 1_800.0
     idle_after_s: Positive = 5.0
     run_ahead_s: Positive = 30.0
     poll_records_max: Count = 20_000
@@ -48,6 +52,18 @@ class Kafka(Section, frozen=True, kw_only=True):
     ssl_keyfile: str | None = None
     ssl_password: str | None = None
     ssl_check_hostname: bool = True
+
+
+class Scale(Section, frozen=True, kw_only=True):
+    """One process does all, or several share the work through a topic of counted bins.
+
+    role: "shard" reads events of its share of the partition numbers and publishes closed bins;
+    "detection" reads these of all shards and judges them.
+    frames_topic: has as many partitions as the topics of events.
+    """
+
+    role: Literal["all", "shard", "detection"] = "all"
+    frames_topic: Annotated[str, Meta(min_length=1)] = "foreshock-frames"
 
 
 class Input(Section, frozen=True, kw_only=True):
@@ -141,6 +157,7 @@ class Config(Section, frozen=True, kw_only=True):
     venue: Annotated[str, Meta(min_length=1, max_length=64)] = "venue"
     bin_ms: Annotated[int, Meta(ge=10, le=10_000)] = 250
     kafka: Kafka = field(default_factory=Kafka)
+    scale: Scale = field(default_factory=Scale)
     input: Input = field(default_factory=Input)
     topics: dict[str, TopicMapping] = field(default_factory=dict)
     detectors: Detectors = field(default_factory=Detectors)
@@ -161,6 +178,18 @@ class Config(Section, frozen=True, kw_only=True):
     def all_topics(self) -> list[str]:
         """Topics to subscribe to: those listed and those mapped."""
         return list(dict.fromkeys([*self.kafka.topics, *self.topics]))
+
+    @property
+    def input_topics(self) -> list[str]:
+        """What a process of this role reads."""
+        return [self.scale.frames_topic] if self.scale.role == "detection" else self.all_topics
+
+    @property
+    def group(self) -> Kafka:
+        """The cluster, with the consumer group of this role."""
+        if self.scale.role != "detection":
+            return self.kafka
+        return replace(self.kafka, group_id=f"{self.kafka.group_id}-detection")
 
     def burst_options(self) -> BurstOptions:
         """What the detectors are built with."""

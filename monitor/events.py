@@ -37,7 +37,7 @@ Level = tuple[Price, Quantity]
 class Order(Struct, tag="order", gc=False):
     """A new order. price in quote currency, qty in base units."""
 
-    code: ClassVar[int] = Kind.ORDER
+    code: ClassVar[int] = Kind.ORDER.value
     ts: Nanoseconds
     symbol: Symbol
     account: Account
@@ -52,7 +52,7 @@ class Order(Struct, tag="order", gc=False):
 class Cancel(Struct, tag="cancel", gc=False):
     """An order, or a part of it, leaves the book unfilled; qty is what leaves."""
 
-    code: ClassVar[int] = Kind.CANCEL
+    code: ClassVar[int] = Kind.CANCEL.value
     ts: Nanoseconds
     symbol: Symbol
     account: Account
@@ -66,7 +66,7 @@ class Cancel(Struct, tag="cancel", gc=False):
 class LeverageChange(Struct, tag="leverage", gc=False):
     """An account sets its leverage (a multiple) on a symbol; position is signed base units."""
 
-    code: ClassVar[int] = Kind.LEVERAGE
+    code: ClassVar[int] = Kind.LEVERAGE.value
     ts: Nanoseconds
     symbol: Symbol
     account: Account
@@ -81,7 +81,7 @@ class LeverageChange(Struct, tag="leverage", gc=False):
 class Fill(Struct, tag="fill", gc=False):
     """A resting order trades; side is the resting order's."""
 
-    code: ClassVar[int] = Kind.FILL
+    code: ClassVar[int] = Kind.FILL.value
     ts: Nanoseconds
     symbol: Symbol
     order_id: OrderId
@@ -95,7 +95,7 @@ class Fill(Struct, tag="fill", gc=False):
 class Book(Struct, tag="book", gc=False):
     """Depth that replaces what was known: [price, qty] pairs, best first."""
 
-    code: ClassVar[int] = Kind.BOOK
+    code: ClassVar[int] = Kind.BOOK.value
     account: ClassVar[str | None] = None
     ts: Nanoseconds
     symbol: Symbol
@@ -106,7 +106,7 @@ class Book(Struct, tag="book", gc=False):
 class Mark(Struct, tag="mark", gc=False):
     """Mark and index price in quote currency; funding_rate is a fraction per interval."""
 
-    code: ClassVar[int] = Kind.MARK
+    code: ClassVar[int] = Kind.MARK.value
     account: ClassVar[str | None] = None
     ts: Nanoseconds
     symbol: Symbol
@@ -120,7 +120,7 @@ class Mark(Struct, tag="mark", gc=False):
 class Liquidation(Struct, tag="liquidation", gc=False):
     """A forced order; qty is what it takes out of position_before (signed base units)."""
 
-    code: ClassVar[int] = Kind.LIQUIDATION
+    code: ClassVar[int] = Kind.LIQUIDATION.value
     ts: Nanoseconds
     symbol: Symbol
     account: Account
@@ -135,7 +135,7 @@ class Liquidation(Struct, tag="liquidation", gc=False):
 class Reject(Struct, tag="reject", gc=False):
     """The venue refused a request."""
 
-    code: ClassVar[int] = Kind.REJECT
+    code: ClassVar[int] = Kind.REJECT.value
     ts: Nanoseconds
     symbol: Symbol
     account: Account

@@ -24,7 +24,7 @@ from monitor.detection import Budget, Step
 from monitor.events import KINDS
 from monitor.explain import VENUE
 from monitor.incidents import SEVERITIES, Incident
-from monitor.pipeline import Taken
+from monitor.intake import Taken
 from monitor.records import Partition
 
 BLIND_REASONS: Final = ("no_input", "warming_up", "stalled")

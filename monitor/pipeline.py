@@ -4,39 +4,19 @@ No wall clock, no randomness, no I/O. What comes out depends on what went in and
 """
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import State, nest, unnest
-from monitor.arrival import FutureGuard
-from monitor.bins import Fold, Resume
-from monitor.codec import Codec
-from monitor.columns import KIND_SHIFT, Names
+from monitor.bins import Resume
+from monitor.columns import Names
 from monitor.config import Config
 from monitor.detection import Detection, Step
-from monitor.events import KINDS
-from monitor.records import BadRecord, Partition, RawBatch
+from monitor.intake import Intake, Taken, counting_fold
+from monitor.merge import merging_fold, take_frames
+from monitor.records import Partition, RawBatch
 from monitor.textstate import from_names, from_text, to_names, to_text
-
-NAMES_SLACK: Final = 131_072  # names that may be forgotten before the tables are compacted
-
-
-@dataclass(slots=True)
-class Taken:
-    """What became of one batch. counts: (8,) accepted events by kind. ts: their venue times.
-
-    In a plain log an event may wait to be judged; then it is accepted or refused later.
-    """
-
-    origin: Partition
-    records: int
-    counts: NDArray[np.int64]
-    ts: NDArray[np.int64]
-    late: int = 0
-    bad: list[BadRecord] = field(default_factory=list)
 
 
 class Pipeline:
@@ -51,15 +31,14 @@ class Pipeline:
         """Forget everything, as if nothing had been read."""
         config = self.config
         self.names = Names()
-        self.codec = Codec(config.topics, record_bytes_max=config.input.record_bytes_max)
-        self.guard = FutureGuard(future_ns=config.input.future_ns)
-        self.fold = Fold(
-            bin_ns=config.bin_ns,
-            lateness_ns=config.input.lateness_ns,
-            silence_bins=config.silence_bins,
-        )
+        self.intake = Intake(config, self.names)
+        self.fold = merging_fold(config) if self.merges else counting_fold(config)
         self.detection = self._new_detection()
-        self._names_limit = NAMES_SLACK
+
+    @property
+    def merges(self) -> bool:
+        """Whether what it takes was counted by shards."""
+        return self.config.scale.role == "detection"
 
     def _new_detection(self) -> Detection:
         detection = Detection(
@@ -76,27 +55,13 @@ class Pipeline:
 
     def take(self, raw: RawBatch) -> Taken:
         """Decode and count one batch; bins may become ready to close."""
-        decoded = self.codec.decode(raw)
-        columns = self.names.columns(decoded)
-        accepted, refused = self.guard.screen(columns)
-        late = sum(self.fold.add(part) for part in accepted)
-        if len(accepted) == 1:
-            keys, ts = accepted[0].keys, accepted[0].ts
-        else:
-            nothing = np.empty(0, np.int64)
-            keys = np.concatenate([nothing, *(part.keys for part in accepted)])
-            ts = np.concatenate([nothing, *(part.ts for part in accepted)])
-        counts = np.bincount(keys >> KIND_SHIFT, minlength=len(KINDS))
-        return Taken(raw.origin, len(raw.values), counts, ts, late, [*decoded.bad, *refused])
+        if self.merges:
+            return take_frames(raw, self.fold, self.names)
+        return self.intake.take(raw, self.fold)
 
     def flush(self) -> list[Taken]:
         """The input has ended: accept what still waits to be judged."""
-        taken = []
-        for columns in self.guard.finish():
-            late = self.fold.add(columns)
-            counts = np.bincount(columns.keys >> KIND_SHIFT, minlength=len(KINDS))
-            taken.append(Taken(columns.origin, 0, counts, columns.ts, late))
-        return taken
+        return self.intake.flush(self.fold)
 
     def steps(self) -> Iterator[Step]:
         """Judge every bin that has closed, oldest first."""
@@ -110,15 +75,12 @@ class Pipeline:
 
     def _compact(self) -> None:
         """Forget names that nothing refers to, now and then."""
-        known = len(self.names.accounts.names) + len(self.names.symbols.names)
-        if known < self._names_limit or self.guard.holds_any:
+        if not self.names.overgrown or self.intake.guard.holds_any:
             return
         keys = [*self.fold.open_keys(), *self.detection.ring.keys()]
         recoding = self.names.compact(keys, self.detection.roster.codes())
         self.fold.recode(recoding)
         self.detection.recode(recoding)
-        kept = len(self.names.accounts.names) + len(self.names.symbols.names)
-        self._names_limit = 2 * kept + NAMES_SLACK
 
     def resumes(self) -> dict[Partition, Resume]:
         """Where each partition must be read again after a restart from `state`."""

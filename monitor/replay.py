@@ -8,14 +8,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import msgspec
-from msgspec import Struct
 
 from monitor.calibration import configured
 from monitor.config import Config
 from monitor.detection import Step
 from monitor.errors import UserError
+from monitor.frames import Decision
 from monitor.incidents import Incident
-from monitor.pipeline import Pipeline, Taken
+from monitor.intake import Taken
+from monitor.pipeline import Pipeline
 from monitor.records import BadRecord, Partition, RawBatch
 from monitor.sources.files import Log, LogError, open_log
 
@@ -57,16 +58,6 @@ class ReplayTotals:
             self.last_ns = last if self.last_ns is None else max(self.last_ns, last)
 
 
-class _Decision(Struct):
-    """A line of an audit log that says what wall time decided (see Service)."""
-
-    decision: str
-    topic: str
-    partition: int
-    offset: int
-    bin: int | None
-
-
 def read_floors(path: Path) -> dict[Partition, dict[int, int]]:
     """Partition -> offset -> the bin before which its idle time there closed all bins.
 
@@ -79,7 +70,7 @@ def read_floors(path: Path) -> dict[Partition, dict[int, int]]:
         raise LogError(f"{path}: {error.strerror}") from error
     for line in lines:
         try:
-            said = msgspec.json.decode(line, type=_Decision)
+            said = msgspec.json.decode(line, type=Decision)
         except (msgspec.DecodeError, UnicodeDecodeError):
             continue  # an incident, or a torn line
         if said.bin is not None:

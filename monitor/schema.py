@@ -102,12 +102,19 @@ class Schema:
         values = map(self.getter("ts"), events)
         if self._ns_per_unit == 1:
             return np.fromiter(values, np.int64, len(events))
-        listed = list(values)
-        column = np.array(listed)
+        return self._in_ns(list(values))
+
+    def index_ts_ns(self, events: Sequence[Any]) -> NDArray[np.int64]:
+        """When each mark's index price was made, (n,) nanoseconds; 0 where that is not told."""
+        return self._in_ns([ts or 0 for ts in map(self.getter("index_ts"), events)])
+
+    def _in_ns(self, times: Sequence[int | float]) -> NDArray[np.int64]:
+        """Times in the venue's unit as nanoseconds."""
+        column = np.array(times)
         if column.dtype == np.int64:
             return column * self._ns_per_unit
         # Whole units are kept apart: a float has not the digits for both.
-        whole = np.fromiter(map(int, listed), np.int64, len(listed))
+        whole = np.fromiter(map(int, times), np.int64, len(times))
         fraction_ns = np.rint((column - whole) * self._ns_per_unit)
         return whole * self._ns_per_unit + np.asarray(fraction_ns, dtype=np.int64)
 
@@ -154,7 +161,7 @@ class Schema:
             self._plant(tree, info.name, (kind, self._default(info, kind)))
         if "account" not in event.__struct_fields__:
             self._plant(tree, "account", (str | None, None))  # read from every event alike
-        options: dict[str, Any] = {"namespace": {"code": Kind[event_type.upper()]}}
+        options: dict[str, Any] = {"namespace": {"code": Kind[event_type.upper()].value}}
         if tag is not None:
             options |= {"tag": tag, "tag_field": self.mapping.type_field}
         return _build(event.__name__, tree, **options)
@@ -196,12 +203,13 @@ class Schema:
 
     def _type(self, name: str, hints: dict[str, Any]) -> Any:
         assert self.mapping is not None
-        if name == "ts":
+        if name in ("ts", "index_ts"):
             most = (2**63 - 1) // self._ns_per_unit
             most -= self._ns_per_unit > 1  # room for a fraction
-            whole = Annotated[int, Meta(ge=1, le=most)]
-            fraction = Annotated[float, Meta(ge=1, le=most)]
-            return whole if self._ns_per_unit == 1 else whole | fraction
+            time: Any = Annotated[int, Meta(ge=1, le=most)]
+            if self._ns_per_unit > 1:
+                time = time | Annotated[float, Meta(ge=1, le=most)]
+            return time if name == "ts" else time | None
         if name == "side" and self.mapping.side:
             spellings = [s for side in self.mapping.side.values() for s in side]
             if all(isinstance(s, bool) for s in spellings):

@@ -14,76 +14,20 @@ from monitor.calibration import configured
 from monitor.checkpoint import CheckpointStore
 from monitor.config import Config
 from monitor.exporter import Exporter
+from monitor.frames import Decision
 from monitor.http import Status, serve
-from monitor.incidents import Incident, encode
+from monitor.incidents import Incident
 from monitor.live import Holdings
+from monitor.outputs import Outputs
 from monitor.pipeline import Pipeline
-from monitor.records import BadRecord, Partition, RawBatch
-from monitor.sinks.files import AuditLog, DeadLetterFile
-from monitor.sinks.kafka import KafkaSink
-from monitor.sinks.letters import letter
-from monitor.sources.kafka import KafkaSource, client_options
+from monitor.records import Partition, RawBatch
+from monitor.sources.assignor import OneActive
+from monitor.sources.kafka import KafkaSource
 
 RETRY_S: Final = 2.0
 TICK_S: Final = 0.5
 FLUSH_S: Final = 10.0
 _log = structlog.get_logger(__name__)
-
-
-class Outputs:
-    """Where incidents and bad records go: the audit log first, then the rest."""
-
-    def __init__(self, config: Config, on_incident: Callable[[Incident], None]) -> None:
-        out = config.output
-        self._on_incident = on_incident
-        self.audit = AuditLog(Path(out.audit_log)) if out.audit_log else None
-        self._letters = DeadLetterFile(Path(out.dead_letter_file)) if out.dead_letter_file else None
-        options = client_options(config.kafka)
-        self.sinks = {
-            topic: KafkaSink(options, topic, queue_max=out.queue_max)
-            for topic in (out.alerts_topic, out.dead_letter_topic)
-            if topic is not None
-        }
-        self._alerts = self.sinks.get(out.alerts_topic or "")
-        self._dead_letters = self.sinks.get(out.dead_letter_topic or "")
-
-    def start(self) -> None:
-        for sink in self.sinks.values():
-            sink.start()
-
-    def tell(self, incidents: Sequence[Incident]) -> None:
-        """Send changes of incidents on; one that the audit log holds already is not news."""
-        for incident in incidents:
-            news = self.audit is None or self.audit.write(incident)
-            if self._alerts is not None:
-                self._alerts.send(incident.id.encode(), encode(incident))
-            if news:
-                self._on_incident(incident)
-
-    def bury(self, bad: Sequence[BadRecord]) -> None:
-        """Send bad records to the dead letters, if there are any."""
-        for record in bad:
-            if self._letters is not None:
-                self._letters.write(record)
-            if self._dead_letters is not None:
-                self._dead_letters.send(record.origin.topic.encode(), letter(record))
-        if self._letters is not None:
-            self._letters.flush()
-
-    @property
-    def dropped_total(self) -> int:
-        return sum(sink.dropped_total for sink in self.sinks.values())
-
-    async def flush(self) -> None:
-        for sink in self.sinks.values():
-            await sink.flush(FLUSH_S)
-
-    async def stop(self) -> None:
-        for sink in self.sinks.values():
-            await sink.stop(FLUSH_S)
-        for file in (self.audit, self._letters):
-            if file is not None:
-                file.close()
 
 
 class Service:
@@ -101,7 +45,7 @@ class Service:
         self.outputs = Outputs(config, on_incident)
         signals = [d.signal for d in self.pipeline.detection.detectors.values()]
         self.exporter = Exporter(
-            config.all_topics, signals, scores_max=config.http.scores_per_signal_max
+            config.input_topics, signals, scores_max=config.http.scores_per_signal_max
         )
         self.status = Status(self.exporter)
         self._stopping = asyncio.Event()
@@ -140,9 +84,9 @@ class Service:
     async def _consume(self) -> None:
         """Join the group and read until stopped or until the client gives up."""
         source = KafkaSource(
-            self.config.kafka,
-            self.config.all_topics,
-            progress=lambda: self.pipeline.fold.next_bin or 0,
+            self.config.group,
+            self.config.input_topics,
+            assignor=OneActive(lambda: self.pipeline.fold.next_bin or 0),
             on_revoked=self._revoked,
             on_assigned=self._assigned,
         )
@@ -150,16 +94,21 @@ class Service:
         try:
             await source.start()
             while not self._stopping.is_set():
+                seeks = source.seeks
                 batches = await source.poll(self.config.kafka.poll_records_max)
                 async with self._busy:
-                    await self._take(batches)
+                    if source.seeks == seeks:
+                        await self._take(batches)
+                    else:  # aiokafka reads from committed offsets while partitions are assigned
+                        self.holdings.seek(source)
                     await self._tick()
                 await asyncio.sleep(0)
             async with self._busy:
                 await self._save()
-                for partition, clock in self.pipeline.fold.partitions.items():
-                    if clock.idle:
-                        self._note(partition, clock, "idle")
+                if not self.pipeline.merges:
+                    for partition, clock in self.pipeline.fold.partitions.items():
+                        if clock.idle:
+                            self._decided(partition, clock, "idle")
         finally:
             self._source = None
             self.status.assigned = False
@@ -177,8 +126,12 @@ class Service:
             self.exporter.took(taken, now_s)
             if taken.bad:
                 self.outputs.bury(taken.bad)
+            for decision in taken.decisions:
+                self._note(decision)
         started = time.perf_counter()
-        for step in self.pipeline.steps():
+        rewarmed = self.holdings.rewarming
+        for judged in self.pipeline.steps():
+            step = self.holdings.news_of(judged)
             ended = time.perf_counter()
             self.exporter.stepped(step, self.pipeline.detection.roster.symbols, ended - started)
             if step.incidents:
@@ -186,27 +139,24 @@ class Service:
                 self.outputs.tell(step.incidents)
             self.status.stepped_s = time.monotonic()
             started = time.perf_counter()
+        if rewarmed and not self.holdings.rewarming:
+            self.status.tell_open(self.pipeline.detection)
+            _log.info("what is usual is learned again")
 
     def _wake(self, partition: Partition) -> None:
         """A partition spoke: it is waited for again, and the idle time it had is on record."""
         self._heard_s[partition] = time.monotonic()
         clock = self.pipeline.fold.partitions[partition]
-        if clock.idle:
-            self._note(partition, clock, "awake")
+        if clock.idle and not self.pipeline.merges:
+            self._decided(partition, clock, "awake")
 
-    def _note(self, partition: Partition, clock: PartitionClock, decision: str) -> None:
-        """Put a decision by wall time on record: bins before `bin` closed without the partition,
-        whose records from `offset` on are late for them."""
+    def _decided(self, partition: Partition, clock: PartitionClock, decision: str) -> None:
+        self._note(Decision(decision, *partition, clock.position, self.pipeline.fold.next_bin))
+
+    def _note(self, decision: Decision) -> None:
+        """Put what wall time decided on record."""
         if self.outputs.audit is not None:
-            self.outputs.audit.note(
-                {
-                    "decision": decision,
-                    "topic": partition.topic,
-                    "partition": partition.partition,
-                    "offset": clock.position,
-                    "bin": self.pipeline.fold.next_bin,
-                }
-            )
+            self.outputs.audit.note(decision)
 
     async def _tick(self) -> None:
         """What is done now and then: idle partitions, pauses, gauges, checkpoints."""
@@ -215,9 +165,10 @@ class Service:
             return
         self._ticked_s = now_s
         clocks = self.pipeline.fold.partitions
-        self.holdings.mark_idle(
-            self._source, now_s, self._heard_s, lambda p, c: self._note(p, c, "idle")
-        )
+        if not self.pipeline.merges:  # where it does, shards say what is idle
+            self.holdings.mark_idle(
+                self._source, now_s, self._heard_s, lambda p, c: self._decided(p, c, "idle")
+            )
         self.holdings.hold_back(self._source)
         lags = {p: self._source.lag(p, clock.position) for p, clock in clocks.items()}
         self.exporter.lag = {p: lag for p, lag in lags.items() if lag is not None}
@@ -234,14 +185,14 @@ class Service:
         """Everything told, then state on disk, then offsets: in this order nothing is lost."""
         self._saved_s = time.monotonic()
         fold = self.pipeline.fold
-        if fold.next_bin is None or not fold.partitions:
-            return
+        if fold.next_bin is None or not fold.partitions or self.holdings.rewarming:
+            return  # nothing is known yet that is worth more than what was committed
         resumes = self.pipeline.resumes()
         await self.outputs.flush()
         if self.holdings.store is not None:
             await asyncio.to_thread(self.holdings.store.save, self.pipeline.state(), resumes)
         if self._source is not None:
-            await self._source.commit(resumes, fold.next_bin)
+            await self._source.commit({p: (r, fold.next_bin) for p, r in resumes.items()})
 
     async def _revoked(self) -> None:
         async with self._busy:

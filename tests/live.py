@@ -12,12 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import msgspec
-from aiokafka import AIOKafkaConsumer, AIOKafkaProducer, TopicPartition
+from aiokafka import AIOKafkaProducer
 
 from monitor.broker import create_topics
 from monitor.config import Checkpoint, Config, Http, Kafka, Output
 from monitor.demo.exchange import Exchange, Script
 from monitor.incidents import encode
+from monitor.recorder import Recorder
 from monitor.replay import Replay
 from monitor.service import Service
 
@@ -73,30 +74,15 @@ class Venue:
 
     async def record(self, path: Path) -> None:
         """Write everything on the topics as an enveloped log."""
-        consumer = AIOKafkaConsumer(bootstrap_servers=self.bootstrap, auto_offset_reset="earliest")
-        consumer.assign([TopicPartition(t, p) for t in self.topics for p in range(self.partitions)])
-        await consumer.start()
-        try:
-            with path.open("wb") as log:
-                quiet = 0
-                while quiet < 5:
-                    fetched = await consumer.getmany(timeout_ms=200)
-                    quiet = 0 if fetched else quiet + 1
-                    for tp, records in fetched.items():
-                        log.writelines(_envelope(tp, record) for record in records)
-        finally:
-            await consumer.stop()
-
-
-def _envelope(tp: Any, record: Any) -> bytes:
-    body = {
-        "topic": tp.topic,
-        "partition": tp.partition,
-        "offset": record.offset,
-        "timestamp_ms": record.timestamp,
-        "value": record.value.decode(),
-    }
-    return msgspec.json.encode(body) + b"\n"
+        recorder = Recorder(self.config(path.parent), path, start="earliest")
+        recording = asyncio.create_task(recorder.run())
+        quiet, seen = 0, -1
+        while quiet < 4:
+            await asyncio.sleep(0.25)
+            quiet = quiet + 1 if seen == recorder.totals.records.total() > 0 else 0
+            seen = recorder.totals.records.total()
+        recorder.stop()
+        await recording
 
 
 def minutes_of_trouble(

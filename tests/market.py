@@ -17,7 +17,8 @@ from monitor.bins import Resume
 from monitor.config import Config, Detectors, Incidents, Input
 from monitor.detection import Step
 from monitor.incidents import Incident, encode
-from monitor.pipeline import Pipeline, Taken
+from monitor.intake import Taken
+from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
 
 START_S = 1_700_000_000

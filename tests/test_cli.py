@@ -10,7 +10,7 @@ import pytest
 from tests.live import minutes_of_trouble
 
 START_NS = 1_760_000_000_000_000_000
-COMMANDS = ("run", "replay", "demo", "check", "convert")
+COMMANDS = ("run", "replay", "record", "demo", "check", "convert")
 
 
 def foreshock(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -73,6 +73,7 @@ def test_a_bad_record_is_counted_by_reason_and_fatal_only_when_strict(
         (("replay", "tests"), "is a folder"),
         (("check", "-c", "nowhere.toml"), "nowhere.toml"),
         (("convert", "--from", "lobster", "nowhere.zip", "-o", "x.jsonl"), "nowhere.zip"),
+        (("record", "-o", "x.jsonl", "-c", "nowhere.toml"), "nowhere.toml"),
     ],
 )
 def test_what_cannot_be_used_is_one_line_and_exit_status_2(
@@ -91,6 +92,8 @@ def test_check_lists_settings_and_hides_secrets() -> None:
     assert said.returncode == 0
     assert "kafka.sasl_password = (set)" in said.stdout
     assert "hunter2" not in said.stdout
+    for line in ('kafka.start = "recent"', "kafka.rewarm_s = 1800.0", 'scale.role = "all"'):
+        assert line in said.stdout.splitlines()
     assert said.stdout.splitlines()[-1] == "configuration is sound"
 
 
@@ -98,6 +101,21 @@ def test_check_connect_says_in_one_line_that_no_broker_answers() -> None:
     said = foreshock("check", "--connect", FORESHOCK_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1")
     assert said.returncode == 2
     assert "kafka.bootstrap_servers = '127.0.0.1:1'" in said.stderr
+
+
+def test_record_says_in_one_line_that_no_broker_answers() -> None:
+    said = foreshock("record", "-o", "x.jsonl", FORESHOCK_KAFKA__BOOTSTRAP_SERVERS="127.0.0.1:1")
+    assert said.returncode == 2
+    assert "kafka.bootstrap_servers = '127.0.0.1:1'" in said.stderr
+    assert len(said.stderr.splitlines()) == 1
+    assert not Path("x.jsonl").exists()
+
+
+@pytest.mark.parametrize("text", ["10", "-1s", "0m", "soon", "10 m"])
+def test_a_duration_that_is_none_is_refused_with_the_forms_that_are(text: str) -> None:
+    said = foreshock("record", "-o", "x.jsonl", "--duration", text)
+    assert said.returncode == 2
+    assert "is not a length of time like 90s, 10m, 1.5h or 2d" in " ".join(said.stderr.split())
 
 
 @pytest.mark.kafka

@@ -172,8 +172,9 @@ def test_a_bad_record_is_named_by_its_reason(reason: str, record: Any, topic: st
     assert reason_of(record, topic) == reason
 
 
-def test_every_reason_is_tested_and_future_alone_is_judged_elsewhere() -> None:
-    assert {reason for reason, _, _ in BAD} == set(REASONS) - {"future"}
+def test_every_reason_that_decoding_gives_is_tested() -> None:
+    judged_later = {"future", "reserved_symbol", "not_frames"}
+    assert {reason for reason, _, _ in BAD} == set(REASONS) - judged_later
 
 
 def test_json_nested_deeper_than_any_stack_is_bad_and_not_fatal() -> None:
@@ -317,6 +318,35 @@ def test_whole_and_broken_times_in_one_batch_are_each_exact() -> None:
         1_700_000_000_000_000_500,
         9_100_000_000_000_001_000,
     ]
+
+
+@pytest.mark.parametrize(
+    ("unit", "spelled", "ns"),
+    [
+        (None, TS, TS),
+        ("ms", TS // 1_000_000, 1_700_000_000_123_000_000),
+        ("s", 1_700_000_000.5, 1_700_000_000_500_000_000),
+        ("us", None, 0),
+    ],
+)
+def test_the_time_of_an_index_price_is_in_the_topics_unit(
+    unit: Any, spelled: float | None, ns: int
+) -> None:
+    mapping = None if unit is None else TopicMapping(type="mark", ts_unit=unit)
+    record = event("mark", ts=1_700_000_000, index_ts=spelled)
+    mapped = {} if mapping is None else {"t": mapping}
+    value = msgspec.json.encode(record if mapping is None else without(record, "type"))
+    decoded = Codec(mapped, record_bytes_max=BYTES_MAX).decode(raw(value, topic="t"))
+    (part,) = decoded.parts
+    assert part.schema.index_ts_ns(part.events).tolist() == [ns]
+
+
+@pytest.mark.parametrize("wrong", [0, -1.5, 9_223_372_037, 1e300])
+def test_an_index_time_out_of_bounds_is_a_bad_time(wrong: float) -> None:
+    mapping = TopicMapping(type="mark", ts_unit="s")
+    value = msgspec.json.encode(without(event("mark", ts=1_700_000_000, index_ts=wrong), "type"))
+    decoded = Codec({"t": mapping}, record_bytes_max=BYTES_MAX).decode(raw(value, topic="t"))
+    assert [bad.reason for bad in decoded.bad] == ["bad_time"]
 
 
 def test_a_mapped_topic_reads_nested_fields_numeric_strings_and_defaults() -> None:

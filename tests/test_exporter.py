@@ -11,7 +11,7 @@ from detectors.base import Detail, Verdict
 from monitor.detection import Step
 from monitor.exporter import Exporter
 from monitor.incidents import Change, Incident, Severity
-from monitor.pipeline import Taken
+from monitor.intake import Taken
 from monitor.records import BadRecord, Partition
 
 SIGNALS = ("cancel_burst", "market_wide")

@@ -13,8 +13,9 @@ LAYER_0: Final = {"numpy", "scipy", "river", "detectors"}
 CORE: Final = [
     *("events", "records", "schema", "codec", "columns", "arrival", "bins", "features"),
     *("accounts", "incidents", "explain", "detection", "pipeline", "config", "textstate"),
+    *("intake", "frames", "merge", "shard"),
 ]
-CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "detectors", "monitor"}
+CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
 # What reaches for the machine: the clock, chance, the network, files.
 IMPURE_MODULES: Final = {
     *("time", "random", "secrets", "uuid", "asyncio", "threading", "multiprocessing"),
@@ -27,10 +28,16 @@ IMPURE_CALLS: Final = {
 }
 AIOKAFKA: Final = {
     "monitor/sources/kafka.py": "the source",
-    "monitor/sources/assignor.py": "the same partitions of every topic to one member",
+    "monitor/sources/positions.py": "where a moment is in the logs",
+    "monitor/sources/assignor.py": "all partitions to one member",
+    "monitor/sources/spread.py": "the same partitions of every topic to one member",
+    "monitor/sharding.py": "tells the errors of the client apart",
     "monitor/sinks/kafka.py": "the sink",
+    "monitor/sinks/publisher.py": "the sink of a shard",
     "monitor/broker.py": "creates topics on the broker that demo and tests start",
-    "monitor/commands/check.py": "asks brokers whether they are there",
+    "monitor/sources/tap.py": "reads beside the group",
+    "monitor/sources/topics.py": "asks brokers which topics there are",
+    "monitor/commands/record.py": "tells the errors of the client apart",
     "monitor/demo/show.py": "plays the exchange that produces",
     "monitor/service.py": "tells the errors of the client apart",
 }

@@ -185,7 +185,7 @@ def test_forgetting_names_changes_nothing(slack: int, monkeypatch: pytest.Monkey
     )
     traffic = _with_passers_by(traffic_of(1))
     expected = market.run(traffic).lines
-    monkeypatch.setattr("monitor.pipeline.NAMES_SLACK", slack)
+    monkeypatch.setattr("monitor.columns.NAMES_SLACK", slack)
     forgotten = 0
     recode = Detection.recode
 
@@ -271,6 +271,27 @@ def test_counts_of_a_batch_say_how_many_good_events_of_each_kind_it_had() -> Non
     totals = np.sum([taken.counts for taken in found.taken], axis=0)
     assert found.pipeline.detection.seen[:3].tolist() <= totals[:3].tolist()
     assert totals[3:].sum() == 0
+
+
+@pytest.mark.parametrize("spelled", ["*", "\\u002a"])
+def test_a_symbol_with_the_name_of_the_whole_venue_is_a_bad_record(spelled: str) -> None:
+    traffic = traffic_of(1)
+    logs = {}
+    for origin, log in traffic.logs.items():
+        stars = [
+            Sent(sent.value.replace(b"S00-PERP", spelled.encode()), sent.timestamp_ms)
+            for sent in log[::7]
+            if sent.value and b"S00-PERP" in sent.value
+        ]
+        logs[origin] = sorted([*log, *stars], key=lambda sent: sent.timestamp_ms)
+    found = market.run(Traffic(logs))
+    without_stars = market.run(
+        Traffic({o: sorted(log, key=lambda s: s.timestamp_ms) for o, log in traffic.logs.items()})
+    )
+    reasons = Counter(bad.reason for taken in found.taken for bad in taken.bad)
+    assert reasons["reserved_symbol"] > 100
+    assert found.lines == without_stars.lines
+    assert "*" not in found.pipeline.detection.roster.symbols
 
 
 def test_a_partition_that_was_never_assigned_and_holds_nothing_good_holds_nothing_up() -> None:

@@ -94,6 +94,7 @@ def test_the_environment_overrides_the_file_and_the_defaults(tmp_path: Path) -> 
                 "infos_per_hour, join_s, hold_s, update_s"
             ),
         ),
+        ("[scale]\nrolle = 'all'", "scale.rolle: unknown key; did you mean 'role'?"),
         ("[topics.x]\nsides = 1", "topics.x.sides: unknown key; did you mean 'side'?"),
         (
             "[topics.x.fields]\nprise = 'p'",
@@ -122,7 +123,13 @@ def test_an_unknown_key_is_named_with_its_nearest(tmp_path: Path, text: str, mes
         ("[input]\nlateness_s = nan", "input.lateness_s = nan: must be at least 0"),
         ("[input]\nfuture_s = inf", "input.future_s = inf: must be at most 1,000,000,000"),
         ("[input]\nfuture_s = 0", "input.future_s = 0: must be above 0"),
-        ("[kafka]\nstart = 'now'", "kafka.start = 'now': must be one of earliest, latest"),
+        ("[kafka]\nstart = 'now'", "kafka.start = 'now': must be one of recent, earliest, latest"),
+        ("[kafka]\nrewarm_s = -1", "kafka.rewarm_s = -1: must be at least 0"),
+        ("[scale]\nrole = 'boss'", "scale.role = 'boss': must be one of all, shard, detection"),
+        (
+            "[scale]\nframes_topic = ''",
+            "scale.frames_topic = '': must be text of length at least 1",
+        ),
         ("[kafka]\ntopics = 'orders'", "kafka.topics = 'orders': must be a list"),
         ("[kafka]\ntopics = ['a', 3]", "kafka.topics[1] = 3: must be text"),
         (
@@ -179,7 +186,7 @@ def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(
         ("HTTP__PORT", "many", "http.port = 'many': must be a whole number"),
         ("HTTP__PORT", "70000", "http.port = '70000': must be at most 65,535"),
         ("BIN_MS", "5", "bin_ms = '5': must be at least 10"),
-        ("KAFKA__START", "now", "kafka.start = 'now': must be one of earliest, latest"),
+        ("KAFKA__START", "now", "kafka.start = 'now': must be one of recent, earliest, latest"),
         (
             "KAFKA__TOPICS",
             "[a, b]",

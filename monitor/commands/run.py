@@ -10,21 +10,23 @@ from monitor.errors import UserError
 from monitor.incidents import Incident
 from monitor.logs import configure
 from monitor.service import Service
+from monitor.sharding import ShardService
 
 _log = structlog.get_logger(__name__)
 
 
 def run_until_signal(config: Config) -> None:
-    """Run a service until SIGTERM or SIGINT, which drain it."""
+    """Run what the configuration's role says until SIGTERM or SIGINT, which drain it."""
     configure()
+    shard = config.scale.role == "shard"
     try:
-        asyncio.run(_run(Service(config, on_incident=_tell)))
+        asyncio.run(_run(ShardService(config) if shard else Service(config, on_incident=_tell)))
     except OSError as error:
         address = f"{config.http.host}:{config.http.port}"
         raise UserError(f"http {address}: {error.strerror or error}") from error
 
 
-async def _run(service: Service) -> None:
+async def _run(service: Service | ShardService) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import IO, Final
 
 import msgspec
+from msgspec import Struct
 
 from monitor.incidents import Incident, encode
 from monitor.records import BadRecord
@@ -45,7 +46,7 @@ class AuditLog:
         self._append(line)
         return True
 
-    def note(self, decision: dict[str, object]) -> None:
+    def note(self, decision: Struct) -> None:
         """Append something that was decided by wall time, so that a replay can repeat it."""
         self._append(msgspec.json.encode(decision))
 

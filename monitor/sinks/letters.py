@@ -1,10 +1,9 @@
 """How a bad record is written down: its origin, the reason, and its own bytes."""
 
-from base64 import b64encode
-
 import msgspec
 
 from monitor.records import BadRecord
+from monitor.sinks.envelopes import text_or_base64
 
 
 def letter(bad: BadRecord) -> bytes:
@@ -16,9 +15,4 @@ def letter(bad: BadRecord) -> bytes:
         "timestamp_ms": bad.timestamp_ms,
         "reason": bad.reason,
     }
-    value = bad.value or b""
-    try:
-        body["value"] = value.decode()
-    except UnicodeDecodeError:
-        body["value_base64"] = b64encode(value).decode()
-    return msgspec.json.encode(body)
+    return msgspec.json.encode(body | text_or_base64(bad.value or b""))

@@ -17,7 +17,7 @@ from monitor.errors import UserError
 from monitor.records import Lines, Partition, RawBatch, newlines_in
 
 CHUNK_BYTES: Final = 1 << 18
-ZSTD_READ_BYTES: Final = 1 << 15  # compressed, it comes to about a chunk
+ZSTD_READ_BYTES: Final = 1 << 18  # unpacked at once while the window is in the cache
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 
 
@@ -26,12 +26,16 @@ class LogError(UserError):
 
 
 class Envelope(Struct, gc=False):
-    """One record as `record` writes it. value: the record's text, or its JSON as it is."""
+    """One record as `record` writes it.
+
+    value: the record's text, or its JSON as it is. value_base64: instead, where it is no text.
+    """
 
     topic: str
     partition: Annotated[int, Meta(ge=0, le=2**31 - 1)]
     offset: Annotated[int, Meta(ge=0, le=2**62)]
-    value: Raw
+    value: Raw = Raw()
+    value_base64: bytes | None = None
     timestamp_ms: Annotated[int, Meta(ge=-1, le=2**62)] | None = None
 
 
@@ -81,7 +85,7 @@ class Log:
                 continue
             key = Partition(envelope.topic, envelope.partition)
             values, offsets, timestamps = found.setdefault(key, ([], [], []))
-            values.append(_value(envelope.value))
+            values.append(_value(envelope))
             offsets.append(envelope.offset)
             # Without a broker timestamp nothing is judged to be from the future.
             timestamp = envelope.timestamp_ms
@@ -106,14 +110,17 @@ _decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
 def _envelope(line: bytes) -> Envelope | None:
     """A line as an envelope, None where it is none."""
     try:
-        return _decode_envelope(line)
+        envelope = _decode_envelope(line)
     except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
         return None
+    return envelope if bytes(envelope.value) or envelope.value_base64 is not None else None
 
 
-def _value(raw: Raw) -> bytes | None:
+def _value(envelope: Envelope) -> bytes | None:
     """A record's bytes; a string that is no text stays as it is, for the codec to refuse."""
-    text = bytes(raw)
+    if envelope.value_base64 is not None:
+        return envelope.value_base64
+    text = bytes(envelope.value)
     if text.startswith(b'"'):
         try:
             return msgspec.json.decode(text, type=str).encode()
@@ -154,7 +161,9 @@ def _zstd(file: IO[bytes]) -> Iterator[bytes]:
         while packed:
             if frame is None:
                 frame = zstandard.ZstdDecompressor().decompressobj()
-            yield frame.decompress(packed)
+            text = memoryview(frame.decompress(packed))
+            for start in range(0, len(text), CHUNK_BYTES):
+                yield bytes(text[start : start + CHUNK_BYTES])
             packed = frame.unused_data if frame.eof else b""
             frame = None if frame.eof else frame
     if frame is not None:

@@ -7,6 +7,7 @@ import msgspec
 import structlog
 from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
 from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import OffsetAndMetadata
@@ -15,7 +16,7 @@ from msgspec import Struct
 from monitor.bins import Resume
 from monitor.config import Kafka
 from monitor.records import Partition, RawBatch
-from monitor.sources.assignor import OneActive
+from monitor.sources.positions import start_offsets
 
 POLL_MS: Final = 200
 _log = structlog.get_logger(__name__)
@@ -70,6 +71,28 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
     return options
 
 
+def raw_batches(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[RawBatch]:
+    """What a client fetched, as records without its types."""
+    return [
+        RawBatch(
+            Partition(tp.topic, tp.partition),
+            [record.value for record in records],
+            _Offsets(records),
+            [record.timestamp for record in records],
+        )
+        for tp, records in fetched.items()
+        if records
+    ]
+
+
+async def skip_lost(consumer: AIOKafkaConsumer, lost: Iterable[TopicPartition]) -> None:
+    """Records were deleted before they were read: go on from the oldest, and say so."""
+    for tp in lost:
+        first = (await consumer.beginning_offsets([tp]))[tp]
+        _log.error("records were deleted before they were read", partition=str(tp), to=first)
+        consumer.seek(tp, first)
+
+
 class KafkaSource(ConsumerRebalanceListener):
     """Polls batches; tells the caller of partitions given and taken away.
 
@@ -81,7 +104,7 @@ class KafkaSource(ConsumerRebalanceListener):
         kafka: Kafka,
         topics: Sequence[str],
         *,
-        progress: Callable[[], int],
+        assignor: AbstractPartitionAssignor,
         on_revoked: Callable[[], Awaitable[None]],
         on_assigned: Callable[[Collection[Partition]], Awaitable[None]],
     ) -> None:
@@ -90,13 +113,14 @@ class KafkaSource(ConsumerRebalanceListener):
         self._on_revoked = on_revoked
         self._on_assigned = on_assigned
         self._failure: BaseException | None = None
+        self.seeks = 0
         self.consumer = AIOKafkaConsumer(
             group_id=kafka.group_id,
             enable_auto_commit=False,
             auto_offset_reset="none",
             session_timeout_ms=round(kafka.session_timeout_s * 1000),
             heartbeat_interval_ms=max(100, round(kafka.session_timeout_s * 1000 / 10)),
-            partition_assignment_strategy=(OneActive(progress),),
+            partition_assignment_strategy=(assignor,),
             max_partition_fetch_bytes=4 * 1024 * 1024,
             metadata_max_age_ms=30_000,
             **client_options(kafka),
@@ -135,41 +159,35 @@ class KafkaSource(ConsumerRebalanceListener):
         try:
             fetched = await self.consumer.getmany(timeout_ms=POLL_MS, max_records=records_max)
         except OffsetOutOfRangeError as error:
-            await self._skip_lost(error.args[0])
+            await skip_lost(self.consumer, error.args[0])
             return []
         except NoOffsetForPartitionError:
             return []  # aiokafka looked for a committed offset before on_assigned had sought one
         assigned = self.consumer.assignment()
-        return [
-            RawBatch(
-                Partition(tp.topic, tp.partition),
-                [record.value for record in records],
-                _Offsets(records),
-                [record.timestamp for record in records],
-            )
-            for tp, records in fetched.items()
-            if tp in assigned and records
-        ]
-
-    async def _skip_lost(self, lost: Iterable[TopicPartition]) -> None:
-        """Records were deleted before they were read: go on from the oldest, and say so."""
-        for tp in lost:
-            first = (await self.consumer.beginning_offsets([tp]))[tp]
-            _log.error("records were deleted before they were read", partition=str(tp), to=first)
-            self.consumer.seek(tp, first)
+        return raw_batches({tp: records for tp, records in fetched.items() if tp in assigned})
 
     def seek(self, partition: Partition, offset: int) -> None:
-        """Read a partition from an offset next."""
-        self.consumer.seek(TopicPartition(*partition), offset)
+        """Read a partition from an offset next. What a poll gives that was under way may still be
+        of before: whoever polls compares `seeks`, and seeks again where it changed."""
+        self.seeks += 1
+        if TopicPartition(*partition) in self.consumer.assignment():
+            self.consumer.seek(TopicPartition(*partition), offset)
 
     async def start_offsets(self, partitions: Collection[Partition]) -> dict[Partition, int]:
         """Where to read partitions that nobody has read before, as configured."""
-        tps = [TopicPartition(*partition) for partition in partitions]
-        if self._kafka.start == "earliest":
-            found = await self.consumer.beginning_offsets(tps)
-        else:
-            found = await self.consumer.end_offsets(tps)
-        return {Partition(tp.topic, tp.partition): offset for tp, offset in found.items()}
+        kafka = self._kafka
+        options = client_options(kafka)
+        return await start_offsets(options, partitions, start=kafka.start, back_s=kafka.rewarm_s)
+
+    async def rewarm_offsets(self, committed: Mapping[Partition, int]) -> dict[Partition, int]:
+        """Where to read again what the group has read, to learn what is usual."""
+        back_s = self._kafka.rewarm_s
+        if not committed or not back_s:
+            return {}
+        options = client_options(self._kafka)
+        return await start_offsets(
+            options, committed, start="recent", back_s=back_s, before=committed
+        )
 
     async def committed(
         self, partitions: Collection[Partition]
@@ -190,14 +208,17 @@ class KafkaSource(ConsumerRebalanceListener):
             if offset.offset >= 0
         }
 
-    async def commit(self, resumes: Mapping[Partition, Resume], next_bin: int | None) -> bool:
-        """Commit offsets with what they stand for; False where the group has moved on."""
+    async def commit(self, resumes: Mapping[Partition, tuple[Resume, int | None]]) -> bool:
+        """Commit offsets with what they stand for; False where the group has moved on.
+
+        resumes: partition -> where to read it again, and the first bin that was not closed.
+        """
         offsets = {
             TopicPartition(*partition): OffsetAndMetadata(
                 resume.offset,
                 msgspec.json.encode(Committed(resume.clock_ns, resume.counted, next_bin)).decode(),
             )
-            for partition, resume in resumes.items()
+            for partition, (resume, next_bin) in resumes.items()
             if TopicPartition(*partition) in self.consumer.assignment()
         }
         if not offsets:

@@ -1,0 +1,61 @@
+"""The detection side of the hand-over: messages of all partition numbers become one fold's bins.
+
+It is the same fold that counts events, one level up. A partition number is a partition whose clock
+is the end of what it has closed, with no lateness allowed: so a bin closes for the venue once every
+number that is waited for has closed it, and a message that was published again, after a restart or
+by another shard, holds only bins that are late by then. Each bin of a number is taken once.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from monitor.bins import NEVER, Fold
+from monitor.codec import bad_record
+from monitor.columns import Columns, Names
+from monitor.config import Config
+from monitor.events import KINDS
+from monitor.frames import Decision, Frames, FramesError, decode_frames
+from monitor.intake import Taken
+from monitor.records import RawBatch
+
+_NOTHING: Final = np.empty(0, np.int64)
+
+
+def merging_fold(config: Config) -> Fold:
+    """A fold whose partitions are those of the topic of frames."""
+    return Fold(bin_ns=config.bin_ns, lateness_ns=0, silence_bins=config.silence_bins)
+
+
+def take_frames(raw: RawBatch, fold: Fold, names: Names) -> Taken:
+    """Put a batch of messages into the fold. What shards count, they count themselves."""
+    taken = Taken(raw.origin, len(raw.values), np.zeros(len(KINDS), np.int64), _NOTHING)
+    for row, value in enumerate(raw.values):
+        try:
+            frames = decode_frames(value, names)
+        except FramesError:
+            taken.bad.append(bad_record(raw, row, "not_frames"))
+            frames = Frames(NEVER, False, [], [])
+        _take(RawBatch(raw.origin, [value], [raw.offsets[row]]), frames, fold)
+        taken.decisions += [_as_known_here(decision, fold) for decision in frames.decisions]
+    return taken
+
+
+def _take(raw: RawBatch, message: Frames, fold: Fold) -> None:
+    keys = np.concatenate([_NOTHING, *(frame.keys for frame in message.frames)])
+    sizes = [frame.keys.size for frame in message.frames]
+    bins = np.repeat(np.array([frame.bin for frame in message.frames], np.int64), sizes)
+    fold.add(Columns(raw, bins * fold.bin_ns, keys, np.zeros(keys.size, np.int64)))
+    clock = fold.partitions.get(raw.origin)
+    if clock is not None:
+        end_ns = NEVER if message.end_bin == NEVER else message.end_bin * fold.bin_ns
+        clock.idle = message.idle and end_ns >= clock.clock_ns  # an older message says nothing
+        clock.clock_ns = max(clock.clock_ns, end_ns)
+
+
+def _as_known_here(decision: Decision, fold: Fold) -> Decision:
+    """While a number was idle the venue's bins closed without it: that far its events are late."""
+    if decision.bin is None or fold.next_bin is None:
+        return decision
+    later = max(decision.bin, fold.next_bin)
+    return Decision(decision.decision, decision.topic, decision.partition, decision.offset, later)

@@ -1,0 +1,28 @@
+"""Which topics the brokers have, and how many partitions each."""
+
+from collections.abc import Collection
+
+from aiokafka.admin import AIOKafkaAdminClient
+from aiokafka.errors import KafkaError
+
+from monitor.config import Kafka
+from monitor.errors import UserError
+from monitor.sources.kafka import client_options
+
+
+async def partition_counts(kafka: Kafka, topics: Collection[str]) -> dict[str, int]:
+    """Topic -> partitions. Raises UserError where no broker answers or a topic is missing."""
+    admin = AIOKafkaAdminClient(**client_options(kafka))
+    try:
+        await admin.start()
+        found = await admin.describe_topics(list(topics))
+    except KafkaError as error:
+        servers = kafka.bootstrap_servers
+        raise UserError(f"kafka.bootstrap_servers = {servers!r}: {error}") from error
+    finally:
+        await admin.close()
+    counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
+    missing = [topic for topic in topics if not counts.get(topic)]
+    if missing:
+        raise UserError(f"kafka.topics: no such topic on the brokers: {', '.join(missing)}")
+    return counts
