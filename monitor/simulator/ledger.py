@@ -25,8 +25,8 @@ MAKER_NAMES: Final = (
     *("mm-eris", "mm-fenrir", "mm-gaia", "mm-hermes"),
 )
 POOLED_MAKERS: Final = 3  # the first makers are one firm's desks and share a pool
-LEVERAGES: Final = np.array([2.0, 3.0, 5.0, 8.0, 10.0, 15.0])
-LEVERAGE_SHARES: Final = np.array([0.2, 0.22, 0.25, 0.13, 0.15, 0.05])
+# What accounts like to set, each as often as it stands here.
+LEVERAGES: Final = np.array([2, 2, 2, 3, 3, 3, 5, 5, 5, 8, 8, 10, 10, 15], dtype=np.float64)
 POSITION_USD: Final = 20_000.0  # the median
 SLACK: Final = (1.1, 2.0)  # collateral over what the leverage asks for
 FUND_USD_PER_SYMBOL: Final = 150_000.0
@@ -57,7 +57,7 @@ class Ledger:
         self.position = np.zeros(holders, np.int64)
         self.cash = np.zeros(holders, np.int64)
         self.entry = traded.start_ticks[self.symbol].copy()
-        self.leverage = rng.choice(LEVERAGES, holders, p=LEVERAGE_SHARES)
+        self.leverage = rng.choice(LEVERAGES, holders)
         self.deposit = np.zeros(self.pool_names.size)
         self._open(rng, traded.start_ticks.astype(np.int64))
 

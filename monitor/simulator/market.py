@@ -6,7 +6,7 @@ import numpy as np
 
 from monitor.events import Event
 from monitor.simulator import gearing, quoting, takers
-from monitor.simulator.arrays import Floats, Ints
+from monitor.simulator.arrays import Bools, Floats, Ints
 from monitor.simulator.book import MAKERS, SLOTS, Book
 from monitor.simulator.casting import Venue
 from monitor.simulator.controls import Controls
@@ -26,10 +26,9 @@ from monitor.simulator.slices import SLICE_NS, SLICE_S
 MARK_EVERY: Final = 5  # slices
 BOOK_EVERY: Final = 25
 BOOK_LEVELS: Final = 10
-FILLS_AN_ORDER: Final = 1.15  # of a market order, on average
 LEVERAGE_SHARE: Final = 0.004  # of the rate of orders, cancels and fills
 REJECT_SHARE: Final = 0.002
-REASONS: Final = ("insufficient_margin", "post_only_would_cross", "price_band", "rate_limited")
+REASONS: Final = ("post_only_would_cross", "price_band", "rate_limited")
 
 
 class Market:
@@ -99,11 +98,14 @@ class Market:
     def _trade(self, busy: Floats) -> Fills:
         """Market orders of takers, of scenarios and of the liquidation engine eat into the book."""
         rng, controls, ledger, engine = self._rng, self.controls, self.ledger, self.engine
-        per_slice = self._profile.fill_share / FILLS_AN_ORDER * self._rate * busy * SLICE_S
+        per_slice = self._profile.market_share * self._rate * busy * SLICE_S
         gap = self.prices.true_index - self.prices.reference
         orders = takers.draw(
             rng, per_slice, gap, controls, ledger, order_usd=self._profile.order_usd
         )
+        afford = self._can_afford(orders)
+        self._refused = orders.where(~afford)
+        orders = orders.where(afford)
         for pressing in controls.pressing:
             orders = orders.joined(takers.press(rng, pressing, ledger))
         forced_from = len(orders)
@@ -114,6 +116,15 @@ class Market:
         self._settle(fills, orders, forced_from)
         self.prices.learn(before, self.book.best())
         return fills
+
+    def _can_afford(self, orders: MarketOrders) -> Bools:
+        """Whether an order reduces a position, or its pool has free margin for more."""
+        ledger = self.ledger
+        marks = np.exp(self.prices.mark)
+        free = ledger.equity_usd(marks) > ledger.asked_usd(marks)
+        sign = 1 - 2 * orders.side
+        reduces = sign * ledger.position[orders.holder] < 0
+        return np.asarray(reduces | free[ledger.pool[orders.holder]])
 
     def _settle(self, fills: Fills, orders: MarketOrders, forced_from: int) -> None:
         taker = orders.holder[fills.order]
@@ -165,11 +176,13 @@ class Market:
             self.ledger.settle_funding(self.prices.funding_rate, self.prices.mark_ticks())
 
     def _refuse(self, busy: Floats) -> None:
-        """Requests that are refused, by chance and by scenario."""
+        """Requests that are refused: by chance, for want of margin, and by scenario."""
         rng, ledger = self._rng, self.ledger
         counts = rng.poisson(REJECT_SHARE * self._rate * busy * SLICE_S)
         holder = ledger.random_traders(rng, np.repeat(np.arange(counts.size), counts))
         reasons = [REASONS[i] for i in rng.integers(0, len(REASONS), holder.size)]
+        holder = np.concatenate([holder, self._refused.holder])
+        reasons += ["insufficient_margin"] * len(self._refused)
         for refusing in self.controls.refusing:
             more = rng.choice(refusing.holders, int(rng.poisson(refusing.per_s * SLICE_S)))
             holder = np.concatenate([holder, more])

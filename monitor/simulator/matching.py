@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.simulator.arrays import Ints
+from monitor.simulator.arrays import Bools, Ints
 from monitor.simulator.book import NOTHING, Book
 
 
@@ -25,6 +25,15 @@ class MarketOrders:
 
     def __len__(self) -> int:
         return int(self.symbol.size)
+
+    def where(self, kept: Bools) -> "MarketOrders":
+        return MarketOrders(
+            self.symbol[kept],
+            self.side[kept],
+            self.holder[kept],
+            self.lots[kept],
+            self.at_ns[kept],
+        )
 
     def joined(self, other: "MarketOrders") -> "MarketOrders":
         return MarketOrders(
