@@ -102,17 +102,9 @@ class Ledger:
         before = self.position[who]
         np.add.at(self.position, holders, signed)
         np.subtract.at(self.cash, holders, paid)
-        after = self.position[who]
-        change = after - before
-        net_paid = np.bincount(inverse, paid, who.size)
-        price = net_paid / np.where(change == 0, 1, change)
-        grown = (before * change > 0) & (after != 0)
-        turned = before * after <= 0
-        blend = (self.entry[who] * before + net_paid) / np.where(after == 0, 1, after)
-        entry = np.where(grown, blend, np.where(turned & (change != 0), price, self.entry[who]))
-        # Who traded both ways within a slice has no meaningful average of the net: keep it near.
-        last = np.maximum.reduceat(ticks, [0]) if ticks.size else ticks
-        self.entry[who] = np.where(entry > 0.0, entry, last)
+        size = np.bincount(inverse, np.abs(signed), who.size)
+        price = np.bincount(inverse, np.abs(paid), who.size) / size
+        self.entry[who] = _entries(self.entry[who], before, self.position[who], price)
 
     def usd(self, ticks: Floats) -> Floats:
         """(T,) value of traders' positions at (S,) prices in ticks, signed."""
@@ -176,3 +168,11 @@ def _pools(rng: np.random.Generator, accounts: int) -> Ints:
     shares[[0, MAKERS, -1]] = False
     pool: Ints = np.cumsum(~shares) - 1
     return pool
+
+
+def _entries(entry: Floats, before: Ints, after: Ints, price: Floats) -> Floats:
+    """(n,) entry prices after positions changed at a price: an average where they grew."""
+    added = np.abs(after) - np.abs(before)
+    blend = (entry * np.abs(before) + price * added) / np.maximum(np.abs(after), 1)
+    same_side = before * after > 0
+    return np.where(same_side, np.where(added > 0, blend, entry), price)
