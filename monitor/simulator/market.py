@@ -155,7 +155,8 @@ class Market:
         came = np.bincount(due.slot // (2 * SLOTS), minlength=len(self.traded))
         expected = mean * (self._owner_share * controls.quoting).sum(axis=1)
         self._intensity.excite(came / np.maximum(expected, 1e-12))
-        wrong = quoting.stale(rng, self.book, np.exp(self.prices.reference), controls)
+        reference = np.exp(self.prices.reference)
+        wrong = quoting.stale(rng, self.book, reference, controls, alert=self._profile.alert)
         fills = traded.fills
         self._renew(due.joined(wrong), traded.found, (fills.slot, fills.at_ns))
 
