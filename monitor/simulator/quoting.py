@@ -86,13 +86,15 @@ def _slot(cell: Ints, turn: Ints) -> Ints:
 
 
 def stale(
-    rng: np.random.Generator, book: Book, reference: Floats, controls: Controls, *, alert: float
+    rng: np.random.Generator, book: Book, reference: Floats, controls: Controls, *, alert: Floats
 ) -> Renewals:
-    """Quotes that stand on the wrong side of the reference, as far as their owners are alert."""
+    """Quotes on the wrong side of the reference, as far as their owners are alert: (S,)."""
     bound = np.stack([reference, -reference], axis=1).reshape(-1, 1)
     wrong = np.flatnonzero(book.rank.reshape(-1, SLOTS) > bound)
-    wrong = wrong[rng.random(wrong.size) < alert]
-    cell = row_of(wrong) // 2 * (MAKERS + 1) + np.minimum(wrong % SLOTS // LEVELS, MAKERS)
+    symbol = row_of(wrong) // 2
+    seen = rng.random(wrong.size) < alert[symbol]
+    wrong, symbol = wrong[seen], symbol[seen]
+    cell = symbol * (MAKERS + 1) + np.minimum(wrong % SLOTS // LEVELS, MAKERS)
     places = rng.random(wrong.size) < controls.keep.ravel()[cell]
     return Renewals(wrong, rng.integers(0, SLICE_NS, wrong.size), places)
 
