@@ -10,7 +10,10 @@ import pytest
 from tests.live import minutes_of_trouble
 
 START_NS = 1_760_000_000_000_000_000
-COMMANDS = ("run", "replay", "record", "demo", "check", "convert")
+COMMANDS = (
+    *("run", "replay", "record", "demo", "check", "convert"),
+    *("simulate", "calibrate", "score"),
+)
 
 
 def foreshock(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
