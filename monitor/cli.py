@@ -10,6 +10,7 @@ import click
 
 from monitor import __version__
 from monitor.errors import UserError
+from monitor.incidents import Severity
 from monitor.settings import load
 
 P = ParamSpec("P")
@@ -156,6 +157,55 @@ def check(config_path: Path | None, connect: bool) -> None:
     if connect:
         click.echo(check_brokers(config))
     click.echo("configuration is sound")
+
+
+@main.command()
+@click.argument("folder", type=click.Path(path_type=Path))
+@config_option
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every figure to this file.",
+)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--severity",
+    type=click.Choice(["info", "warning", "page"]),
+    default="page",
+    show_default=True,
+    help="An incident counts from its first change of this severity.",
+)
+@click.option("--tuning", is_flag=True, help="Score seeds that were tuned on; the table says so.")
+@one_line_errors
+def score(
+    folder: Path,
+    config_path: Path | None,
+    json_path: Path | None,
+    jobs: int,
+    severity: Severity,
+    tuning: bool,
+) -> None:
+    """Say how well labelled logs are judged, beside two baselines.
+
+    FOLDER holds logs with labels beside them, as `simulate` writes them:
+    X.jsonl.zst (or .jsonl, .jsonl.gz, .parquet) and X.labels.json. Recall by
+    scenario and size, delay, lead time before the first forced wave, wrong
+    alarms a week with their interval, coverage; the same for alarms at random
+    times and for large price moves, as many as the monitor told.
+
+    Tuning seeds (below 1,000,000) and scoring seeds are never scored together.
+    """
+    from monitor.commands.score import score_logs
+
+    score_logs(
+        load(config_path),
+        folder,
+        json_path=json_path,
+        jobs=jobs,
+        severity=severity,
+        tuning=tuning,
+    )
 
 
 @main.command()

@@ -10,7 +10,7 @@ import pytest
 from tests.live import minutes_of_trouble
 
 START_NS = 1_760_000_000_000_000_000
-COMMANDS = ("run", "replay", "demo", "check", "convert")
+COMMANDS = ("run", "replay", "score", "demo", "check", "convert")
 
 
 def foreshock(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
@@ -72,6 +72,7 @@ def test_a_bad_record_is_counted_by_reason_and_fatal_only_when_strict(
         (("replay", "nowhere.jsonl"), "nowhere.jsonl: no such file"),
         (("replay", "tests"), "is a folder"),
         (("check", "-c", "nowhere.toml"), "nowhere.toml"),
+        (("score", "nowhere"), "nowhere: no such folder"),
         (("convert", "--from", "lobster", "nowhere.zip", "-o", "x.jsonl"), "nowhere.zip"),
     ],
 )
