@@ -160,8 +160,14 @@ def check(config_path: Path | None, connect: bool) -> None:
 
 
 @main.command()
-@click.argument("folder", type=click.Path(path_type=Path))
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
 @config_option
+@click.option(
+    "--simulate",
+    "plan",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Score logs straight from the simulator, as this plan (TOML) lists them.",
+)
 @click.option(
     "--json",
     "json_path",
@@ -179,8 +185,9 @@ def check(config_path: Path | None, connect: bool) -> None:
 @click.option("--tuning", is_flag=True, help="Score seeds that were tuned on; the table says so.")
 @one_line_errors
 def score(
-    folder: Path,
+    folder: Path | None,
     config_path: Path | None,
+    plan: Path | None,
     json_path: Path | None,
     jobs: int,
     severity: Severity,
@@ -201,6 +208,7 @@ def score(
     score_logs(
         load(config_path),
         folder,
+        plan=plan,
         json_path=json_path,
         jobs=jobs,
         severity=severity,

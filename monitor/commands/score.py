@@ -13,22 +13,29 @@ from monitor.config import Config
 from monitor.errors import UserError
 from monitor.incidents import Severity
 from monitor.scoring.folder import stored_logs
+from monitor.scoring.plan import planned_logs
 from monitor.scoring.purpose import calibrated_seeds
 from monitor.scoring.score import score
 from monitor.scoring.table import table
+from monitor.scoring.watch import LabelledLog
 
 
 def score_logs(
     config: Config,
-    folder: Path,
+    folder: Path | None,
     *,
+    plan: Path | None,
     json_path: Path | None,
     jobs: int,
     severity: Severity,
     tuning: bool,
 ) -> None:
     """The table to stdout, the figures to a file, progress to stderr."""
-    logs = stored_logs(folder)
+    if (folder is None) == (plan is None):
+        raise UserError("score: give a FOLDER of logs and labels, or --simulate PLAN")
+    logs: list[LabelledLog] = []
+    logs += stored_logs(folder) if folder is not None else ()
+    logs += planned_logs(plan) if plan is not None else ()
     with ExitStack() as stack:
         bar = Progress(console=Console(stderr=True), transient=True)
         if sys.stderr.isatty():
