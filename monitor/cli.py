@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar
 
 import click
 
@@ -246,6 +246,51 @@ def convert(paths: tuple[Path, ...], source: str, output: Path) -> None:
     from monitor.commands.convert import convert_logs
 
     convert_logs(source, paths, output)
+
+
+@main.command()
+@click.option("--seed", type=int, help="Below 1,000,000 for tuning, from there on for scoring.")
+@click.option("--scenario", default="quiet", show_default=True, help="See --list.")
+@click.option("--size", default="medium", show_default=True, help="small, medium or large.")
+@click.option("--duration", default="30m", show_default=True, help="Such as 90s, 30m, 6h, 2d.")
+@click.option("--onset", help="When the scenario begins; default: a third of the duration.")
+@click.option("--symbols", default="12", show_default=True, help="A count, or names with commas.")
+@click.option("--rate", type=float, help="Events/s of the whole venue; default: the profile's.")
+@click.option("--profile", default="perp", show_default=True, help="How quiet flow behaves.")
+@click.option("--start", help="Venue time of the first event, ISO 8601; default: a fixed day.")
+@click.option(
+    "-o",
+    "--output",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The incident log to write: .jsonl, .jsonl.zst or .jsonl.gz.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write here, as JSON, what truly happened and when.",
+)
+@click.option("--list", "listing", is_flag=True, help="Name all scenarios and profiles.")
+@one_line_errors
+def simulate(listing: bool, **asked: Any) -> None:
+    """Make a log of a venue where something happens, and say what it was.
+
+    A seeded venue: order books, makers that cancel and replace, takers,
+    leveraged accounts, a liquidation engine. Normal flow is hard: bursts,
+    news, funding, restarts. A scenario disturbs it at its onset; what follows
+    is the venue's own mechanics. The same options give the same bytes.
+
+    \b
+    foreshock simulate --list
+    foreshock simulate --seed 1 -o quiet.jsonl.zst
+    foreshock simulate --seed 1 --scenario cascade -o c.jsonl --labels c.json
+    foreshock replay c.jsonl
+    """
+    from monitor.commands.simulate import list_scenarios, simulate_log
+
+    if listing:
+        list_scenarios()
+    else:
+        simulate_log(**asked)
 
 
 if __name__ == "__main__":

@@ -8,6 +8,8 @@
     ├── PlanError           scoring/       a plan that cannot be simulated
     ├── SeedError           scoring/       seeds that must not be scored together
     ├── ConvertError        convert/       a real log in another form than was said
+    ├── SimulationError     simulator/     options that make no venue
+    ├── LabelError          labels.py      a label file that cannot be used
     └── BrokerUnavailable   broker.py      the embedded broker did not start
 
 A bad record is no error: it is counted and passed over. A broken invariant asserts and dies.

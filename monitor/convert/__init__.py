@@ -1,23 +1,19 @@
 """Real order logs of other forms become incident logs."""
 
-import gzip
 import heapq
-import os
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 from operator import itemgetter
 from pathlib import Path
-from typing import IO, Final, cast
-
-import zstandard
+from typing import Final
 
 from monitor.convert.binance import from_binance
 from monitor.convert.bitstamp import from_bitstamp
 from monitor.convert.inputs import ConvertError
 from monitor.convert.lines import Converter, Line
 from monitor.convert.lobster import from_lobster
+from monitor.logfile import log_writer, unusable_output
 
 __all__ = ["CONVERTERS", "ConvertError", "ConvertReport", "convert"]
 
@@ -27,7 +23,6 @@ CONVERTERS: Final[dict[str, Converter]] = {
     "binance": from_binance,
 }
 
-SUFFIXES: Final = (".jsonl", ".jsonl.zst", ".jsonl.gz")
 _BATCH_LINES: Final = 4_096
 _TYPE_AT: Final = len(b'{"type":"')
 
@@ -64,12 +59,9 @@ def convert(source: str, paths: Sequence[Path], output: Path) -> ConvertReport:
 
 
 def _check_output(output: Path, paths: Sequence[Path]) -> None:
-    if not output.name.endswith(SUFFIXES):
-        raise ConvertError(f"{output}: the name must end in {', '.join(SUFFIXES)}")
-    if output.is_dir():
-        raise ConvertError(f"{output}: is a folder, not a log to write")
-    if not output.parent.is_dir():
-        raise ConvertError(f"{output}: no such folder: {output.parent}")
+    reason = unusable_output(output)
+    if reason is not None:
+        raise ConvertError(reason)
     if output.resolve() in {path.resolve() for path in paths}:
         raise ConvertError(f"{output}: is both input and output")
 
@@ -118,10 +110,8 @@ class _Tally:
 
 
 def _write(output: Path, lines: Iterator[bytes]) -> None:
-    """All lines, in a file of the same folder that takes the output's name at the end."""
-    part = output.with_name(f".{output.name}.{os.getpid()}.part")
     try:
-        with part.open("wb") as file, _compressed(output, file) as stream:
+        with log_writer(output) as stream:
             batch: list[bytes] = []
             for line in lines:
                 batch.append(line)
@@ -130,21 +120,5 @@ def _write(output: Path, lines: Iterator[bytes]) -> None:
                     batch.clear()
             if batch:
                 stream.write(b"\n".join(batch) + b"\n")
-        part.replace(output)
     except OSError as error:
         raise ConvertError(f"{output}: cannot be written: {error.strerror or error}") from error
-    finally:
-        part.unlink(missing_ok=True)
-
-
-def _compressed(output: Path, file: IO[bytes]) -> AbstractContextManager[IO[bytes]]:
-    """The stream to write to; the same events always give the same bytes."""
-    if output.suffix == ".zst":
-        writer = zstandard.ZstdCompressor(level=3).stream_writer(file, closefd=False)
-        return cast("AbstractContextManager[IO[bytes]]", writer)
-    if output.suffix == ".gz":
-        return cast(
-            "AbstractContextManager[IO[bytes]]",
-            gzip.GzipFile(filename="", mode="wb", compresslevel=6, fileobj=file, mtime=0),
-        )
-    return nullcontext(file)

@@ -1,0 +1,196 @@
+"""One slice of the venue's life: trades, renewals, prices, margins, and what is told of them."""
+
+from typing import Final
+
+import numpy as np
+
+from monitor.events import Event
+from monitor.simulator import gearing, quoting, takers
+from monitor.simulator.arrays import Floats, Ints
+from monitor.simulator.book import MAKERS, SLOTS, Book
+from monitor.simulator.casting import Venue
+from monitor.simulator.controls import Controls
+from monitor.simulator.history import History
+from monitor.simulator.instruments import instruments
+from monitor.simulator.intensity import Intensity
+from monitor.simulator.ledger import Ledger
+from monitor.simulator.lines import Lines
+from monitor.simulator.liquidation import Engine
+from monitor.simulator.matching import Fills, MarketOrders, match
+from monitor.simulator.options import Options
+from monitor.simulator.prices import Prices
+from monitor.simulator.programme import programme
+from monitor.simulator.quoting import Quoting, Renewals
+from monitor.simulator.slices import SLICE_NS, SLICE_S
+
+MARK_EVERY: Final = 5  # slices
+BOOK_EVERY: Final = 25
+BOOK_LEVELS: Final = 10
+FILLS_AN_ORDER: Final = 1.15  # of a market order, on average
+LEVERAGE_SHARE: Final = 0.004  # of the rate of orders, cancels and fills
+REJECT_SHARE: Final = 0.002
+REASONS: Final = ("insufficient_margin", "post_only_would_cross", "price_band", "rate_limited")
+
+
+class Market:
+    """Call `step` once for every slice, in order; it returns what the venue tells of it."""
+
+    def __init__(self, options: Options) -> None:
+        rng = np.random.default_rng([options.seed, 0])
+        self._rng, self._options = rng, options
+        names, self._profile = options.symbol_names, options.profile_of
+        self.traded = instruments(rng, names, self._profile)
+        self.ledger = Ledger(rng, self.traded)
+        self.prices = Prices(rng, self.traded)
+        self.book = Book(len(names))
+        self.engine = Engine(rng, self.ledger)
+        self.history = History()
+        self._rate = options.events_per_s * self.traded.share
+        self.programme = programme(
+            options, Venue(self.traded, self.ledger, self.prices, self._rate)
+        )
+        self._intensity = Intensity(rng, len(names), self._profile)
+        self._quoting = Quoting(rng, self.book, self.ledger, self.traded)
+        self._lines = Lines(self.traded, self.ledger)
+        self.controls = Controls(len(names))
+        weight = rng.dirichlet(np.full(MAKERS, 20.0), len(names)) * 0.8
+        self._owner_share = np.concatenate([weight, np.full((len(names), 1), 0.2)], axis=1)
+        self._number = 0
+        self._open()
+
+    def _open(self) -> None:
+        """Fill all books, unseen, so that the log begins in the middle of the day."""
+        self.prices.step(self.controls, self._options.start_ns)
+        self._turn_controls(0.0)
+        slots = quoting.every_slot(self._rng, self.controls.listed)
+        nothing = np.empty(0, np.int64)
+        self._found = self.book.best()
+        self._renew(slots, (nothing, nothing))
+
+    def step(self) -> list[Event]:
+        """The events of the next slice in order of arrival."""
+        options, controls, lines = self._options, self.controls, self._lines
+        now_s = self._number * SLICE_S
+        start_ns = options.start_ns + self._number * SLICE_NS
+        self._turn_controls(now_s)
+        lines.begin(start_ns)
+        busy = self._intensity.step(
+            (options.start_ns / 1e9 + now_s) % 86_400.0, self.programme.to_funding_s(now_s)
+        )
+        busy = np.where(controls.listed, busy, 0.0)
+        self.prices.step(controls, start_ns)
+        fills = self._trade(busy)
+        self._requote(busy, (fills.slot, fills.at_ns))
+        marks = np.exp(self.prices.mark)
+        per_slice = LEVERAGE_SHARE * self._rate * busy * SLICE_S
+        lines.leverage(gearing.change(self._rng, per_slice, controls, self.ledger, marks))
+        self._liquidate(marks, start_ns)
+        self._fund(now_s)
+        self._refuse(busy)
+        self._publish()
+        self._number += 1
+        return lines.in_order_of_arrival(self._rng)
+
+    def _turn_controls(self, now_s: float) -> None:
+        self.controls.reset()
+        for act in self.programme.acts:
+            act.apply(self.controls, now_s)
+
+    def _trade(self, busy: Floats) -> Fills:
+        """Market orders of takers, of scenarios and of the liquidation engine eat into the book."""
+        rng, controls, ledger, engine = self._rng, self.controls, self.ledger, self.engine
+        per_slice = self._profile.fill_share / FILLS_AN_ORDER * self._rate * busy * SLICE_S
+        gap = self.prices.true_index - self.prices.reference
+        orders = takers.draw(
+            rng, per_slice, gap, controls, ledger, order_usd=self._profile.order_usd
+        )
+        for pressing in controls.pressing:
+            orders = orders.joined(takers.press(rng, pressing, ledger))
+        forced_from = len(orders)
+        orders = orders.joined(engine.orders(self.book))
+        before = self.book.best()
+        self._found = before
+        fills = match(self.book, orders)
+        self._settle(fills, orders, forced_from)
+        self.prices.learn(before, self.book.best())
+        return fills
+
+    def _settle(self, fills: Fills, orders: MarketOrders, forced_from: int) -> None:
+        taker = orders.holder[fills.order]
+        buys = orders.side[fills.order] == 0
+        buyer, seller = np.where(buys, taker, fills.maker), np.where(buys, fills.maker, taker)
+        self.ledger.trade(buyer, seller, fills.lots, fills.ticks)
+        forced = fills.order >= forced_from
+        self.engine.filled(taker[forced], fills.lots[forced])
+        self._lines.fills(fills, taker)
+
+    def _requote(self, busy: Floats, hit: tuple[Ints, Ints]) -> None:
+        """Quotes are renewed: by rate, and where they stand on the wrong side of the price."""
+        rng, controls = self._rng, self.controls
+        mean = self._profile.order_share * self._rate * SLICE_S
+        per_slice = (mean * busy)[:, None] * self._owner_share * controls.quoting
+        due = quoting.draw(rng, per_slice, controls, cluster_mean=self._profile.cluster_mean)
+        came = np.bincount(due.slot // (2 * SLOTS), minlength=len(self.traded))
+        expected = mean * (self._owner_share * controls.quoting).sum(axis=1)
+        self._intensity.excite(came / np.maximum(expected, 1e-12))
+        wrong = quoting.stale(rng, self.book, np.exp(self.prices.reference), controls)
+        self._renew(due.joined(wrong), hit)
+
+    def _renew(self, due: Renewals, hit: tuple[Ints, Ints]) -> None:
+        cancels, orders = self._quoting.renew(
+            due,
+            reference=np.exp(self.prices.reference),
+            found=self._found,
+            controls=self.controls,
+            hit=hit,
+        )
+        self._lines.cancels(cancels)
+        self._lines.orders(orders)
+
+    def _liquidate(self, marks: Floats, start_ns: int) -> None:
+        mark_ticks = self.prices.mark_ticks()
+        taken = self.engine.check(marks, mark_ticks, start_ns, self.controls.fund)
+        if not taken.holder.size:
+            return
+        at_ns = np.sort(self._rng.integers(0, SLICE_NS, taken.holder.size))
+        self._lines.liquidations(taken, at_ns, mark_ticks)
+        symbol = self.ledger.symbol[taken.holder]
+        usd = taken.lots * marks[symbol] * self.traded.tick_usd[symbol]
+        self.history.liquidated(at_ns + start_ns, self.ledger.account[taken.holder], usd)
+
+    def _fund(self, now_s: float) -> None:
+        """Pay funding in the slice where its moment falls."""
+        due_s = self.programme.to_funding_s(now_s)
+        if 0.0 <= due_s < SLICE_S:
+            self.ledger.settle_funding(self.prices.funding_rate, self.prices.mark_ticks())
+
+    def _refuse(self, busy: Floats) -> None:
+        """Requests that are refused, by chance and by scenario."""
+        rng, ledger = self._rng, self.ledger
+        counts = rng.poisson(REJECT_SHARE * self._rate * busy * SLICE_S)
+        holder = ledger.random_traders(rng, np.repeat(np.arange(counts.size), counts))
+        reasons = [REASONS[i] for i in rng.integers(0, len(REASONS), holder.size)]
+        for refusing in self.controls.refusing:
+            more = rng.choice(refusing.holders, int(rng.poisson(refusing.per_s * SLICE_S)))
+            holder = np.concatenate([holder, more])
+            reasons += [refusing.reason] * more.size
+        self._lines.rejects(holder, reasons, rng.integers(0, SLICE_NS, holder.size))
+
+    def _publish(self) -> None:
+        """Marks of a fifth of the symbols, and the books of a few: each symbol has its turn."""
+        prices, listed = self.prices, self.controls.listed
+        turn = np.arange(len(self.traded)) + self._number
+        symbol = np.flatnonzero((turn % MARK_EVERY == 0) & listed)
+        self._lines.marks(
+            symbol,
+            self._rng.integers(0, SLICE_NS, symbol.size),
+            mark=np.exp(prices.mark[symbol]),
+            index=np.exp(prices.index[symbol]),
+            index_ns=prices.index_ns[symbol],
+            funding=prices.funding_rate[symbol],
+            interest=self.ledger.open_interest()[symbol],
+        )
+        # A loop over the few symbols whose snapshot is due in this slice.
+        for due in np.flatnonzero((turn % BOOK_EVERY == 0) & listed).tolist():
+            bids, asks = (self.book.ladder(2 * due + side, BOOK_LEVELS) for side in (0, 1))
+            self._lines.book(due, bids, asks)
