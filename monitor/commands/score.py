@@ -1,7 +1,8 @@
 """`foreshock score`."""
 
 import sys
-from contextlib import ExitStack
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import click
@@ -16,6 +17,7 @@ from monitor.scoring.folder import stored_logs
 from monitor.scoring.plan import planned_logs
 from monitor.scoring.purpose import calibrated_seeds
 from monitor.scoring.score import score
+from monitor.scoring.scorecard import Scorecard
 from monitor.scoring.table import table
 from monitor.scoring.watch import LabelledLog
 
@@ -36,11 +38,7 @@ def score_logs(
     logs: list[LabelledLog] = []
     logs += stored_logs(folder) if folder is not None else ()
     logs += planned_logs(plan) if plan is not None else ()
-    with ExitStack() as stack:
-        bar = Progress(console=Console(stderr=True), transient=True)
-        if sys.stderr.isatty():
-            stack.enter_context(bar)
-        task = bar.add_task("score", total=len(logs))
+    with progress(len(logs)) as advance:
         card = score(
             logs,
             config,
@@ -48,16 +46,31 @@ def score_logs(
             tuning=tuning,
             calibrated=calibrated_seeds(_calibration(config)),
             jobs=jobs,
-            on_log=lambda _: bar.advance(task),
+            on_log=lambda _: advance(),
         )
     if json_path is not None:
-        try:
-            json_path.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
-        except OSError as error:
-            raise UserError(f"{json_path}: cannot be written: {error.strerror}") from error
+        _write(card, json_path)
     click.echo(table(card))
 
 
+@contextmanager
+def progress(logs: int) -> Iterator[Callable[[], None]]:
+    """A bar on stderr, if that is a terminal, to be advanced a log at a time."""
+    if not sys.stderr.isatty():
+        yield lambda: None
+        return
+    with Progress(console=Console(stderr=True), transient=True) as bar:
+        task = bar.add_task("score", total=logs)
+        yield lambda: bar.advance(task)
+
+
+def _write(card: Scorecard, path: Path) -> None:
+    try:
+        path.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
+    except OSError as error:
+        raise UserError(f"{path}: cannot be written: {error.strerror}") from error
+
+
 def _calibration(config: Config) -> Path | None:
-    path = getattr(config, "calibration", None)
+    path = getattr(config, "calibration", None)  # None too where thresholds are built in
     return None if path is None else Path(path)

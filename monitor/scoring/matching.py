@@ -2,9 +2,8 @@
 
 1. **Alarm.** An incident is one alarm: its first change at the severity asked for or a worse one.
    Later changes of the same incident count for nothing.
-2. **Window.** An event (and a decoy) has the window from its onset to its end, or to its first
-   forced wave if that comes later, plus `grace_s`. Labels end when the making of it ends; what
-   follows from it goes on.
+2. **Window.** An event (and a decoy) has the window from its onset to its end plus `grace_s`:
+   labels end when the making of it ends, and what follows from it goes on a little.
 3. **Place.** An alarm and an event meet in place if the alarm names a symbol of the event or the
    whole venue, or if the event covers at least the share `wide` of the log's symbols.
 4. **Fit.** An alarm fits an event if its time lies in the event's window and they meet in place.
@@ -17,7 +16,8 @@
    labelled gap of the feed (this comes before all fits: in a gap nothing can be seen); *decoy*, in
    the window of a decoy; *misplaced*, in the window of an event that it does not fit; else *quiet*.
 7. **Times.** Delay is the time of the right alarm less the onset. Lead is the event's first forced
-   wave less the time of the right alarm: negative where it came too late.
+   wave less the time of the right alarm: negative where it came too late. A labelled wave that
+   comes after the event's window is not taken for its own.
 8. **Warm-up is no excuse.** An event that begins while the monitor has no opinion yet is an event
    like any other. Coverage says how much of the venue's time the monitor had an opinion in.
 9. **Exposure.** Quiet time is covered time outside of all windows and gaps. Wrong alarms a week are
@@ -50,8 +50,12 @@ class Rules(Struct, frozen=True, kw_only=True):
 
     def window(self, event: LabelledEvent) -> Span:
         """When an alarm may be about the event."""
-        end_ns = max(event.end_ns, event.first_forced_wave_ns or 0)
-        return event.onset_ns, end_ns + round(self.grace_s * NS_PER_S)
+        return event.onset_ns, event.end_ns + round(self.grace_s * NS_PER_S)
+
+    def wave_ns(self, event: LabelledEvent) -> int | None:
+        """The first forced wave that is the event's own."""
+        wave_ns = event.first_forced_wave_ns
+        return None if wave_ns is None or wave_ns >= self.window(event)[1] else wave_ns
 
 
 @dataclass(frozen=True, slots=True)

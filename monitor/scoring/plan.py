@@ -40,7 +40,7 @@ class Batch(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     count: Whole
     duration_s: Positive
     onset_s: Positive | None = None
-    symbols: Whole
+    symbols: Whole | list[str]
     rate: Positive
 
 
@@ -60,7 +60,7 @@ class Plan(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
                 size=size,
                 duration_s=batch.duration_s,
                 onset_s=batch.onset_s,
-                symbols=batch.symbols,
+                symbols=tuple(batch.symbols) if isinstance(batch.symbols, list) else batch.symbols,
                 rate=batch.rate,
             )
             for batch in self.logs

@@ -192,7 +192,7 @@ class _Judge:
             wrong_per_week=wrong["quiet"] / each / weeks if weeks else None,
             wrong_per_week_low=low / weeks if bounded else None,
             wrong_per_week_high=high / weeks if bounded else None,
-            cells=_cells(pairs, draws),
+            cells=_cells(pairs, self.rules, draws),
             threshold=threshold,
         )
 
@@ -200,36 +200,32 @@ class _Judge:
 Pair = tuple[LabelledEvent, Alarm | None]
 
 
-def _cells(pairs: Iterable[Pair], draws: int | None) -> list[Cell]:
+def _cells(pairs: Iterable[Pair], rules: Rules, draws: int | None) -> list[Cell]:
     """A cell a scenario and size, in the order in which they first come."""
     by_key: dict[tuple[bool, str, str], list[Pair]] = {}
     for event, alarm in pairs:
         by_key.setdefault((event.decoy, event.scenario, event.size), []).append((event, alarm))
-    return [_cell(of, draws) for of in by_key.values()]
+    return [_cell(of, rules, draws) for of in by_key.values()]
 
 
-def _cell(pairs: Sequence[Pair], draws: int | None) -> Cell:
+def _cell(pairs: Sequence[Pair], rules: Rules, draws: int | None) -> Cell:
     each = draws or 1
-    event = pairs[0][0]
-    hits = [(event, alarm) for event, alarm in pairs if alarm is not None]
-    waves = [event.first_forced_wave_ns is not None for event, _ in pairs]
-    leads = [
-        (event.first_forced_wave_ns - alarm.at_ns) / NS_PER_S
-        for event, alarm in hits
-        if event.first_forced_wave_ns is not None
-    ]
-    delays = [(alarm.at_ns - event.onset_ns) / NS_PER_S for event, alarm in hits]
-    low, high = (None, None) if draws else share_interval(len(hits), len(pairs))
+    first = pairs[0][0]
+    found = [(event, alarm.at_ns) for event, alarm in pairs if alarm is not None]
+    delays = [(at_ns - event.onset_ns) / NS_PER_S for event, at_ns in found]
+    waves = [(rules.wave_ns(event), at_ns) for event, at_ns in found]
+    leads = [(wave_ns - at_ns) / NS_PER_S for wave_ns, at_ns in waves if wave_ns is not None]
+    low, high = (None, None) if draws else share_interval(len(found), len(pairs))
     return Cell(
-        scenario=event.scenario,
-        size=event.size,
-        decoy=event.decoy,
+        scenario=first.scenario,
+        size=first.size,
+        decoy=first.decoy,
         events=len(pairs) // each,
-        found=len(hits) / each,
+        found=len(found) / each,
         found_low=low,
         found_high=high,
         delay_s=spread(delays, draws=each),
-        waves=sum(waves) // each,
+        waves=sum(rules.wave_ns(event) is not None for event, _ in pairs) // each,
         before_wave=sum(lead > 0 for lead in leads) / each,
         lead_s=spread(leads, draws=each),
     )

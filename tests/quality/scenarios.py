@@ -5,6 +5,7 @@ from typing import Final
 
 import msgspec
 
+from monitor.commands.score import progress
 from monitor.config import Config
 from monitor.scoring.plan import planned_logs
 from monitor.scoring.score import score
@@ -16,7 +17,9 @@ PLAN: Final = Path(__file__).parent / "plan.toml"
 
 def run(jobs: int) -> Study:
     """What `foreshock score --simulate tests/quality/plan.toml` says."""
-    card = score(planned_logs(PLAN), Config(), jobs=jobs)
+    logs = planned_logs(PLAN)
+    with progress(len(logs)) as advance:
+        card = score(logs, Config(), jobs=jobs, on_log=lambda _: advance())
     return Study(
         name="scenarios",
         title="Scenarios and decoys of the simulated venue",

@@ -53,10 +53,10 @@ def test_the_window_is_from_onset_to_the_end_and_a_minute(second: float, right: 
     assert found.wrong.total() == (not right)
 
 
-def test_the_window_reaches_to_a_forced_wave_that_comes_later() -> None:
-    of = labels(event(100, 200, wave=400))
-    assert judged(of, alarm(459)).found[0] == alarm(459)
-    assert judged(of, alarm(460)).wrong == Counter(quiet=1)
+def test_a_forced_wave_after_the_window_is_not_the_events_own() -> None:
+    assert RULES.wave_ns(event(100, 200, wave=259)) == at(259)
+    assert RULES.wave_ns(event(100, 200, wave=260)) is None
+    assert RULES.wave_ns(event(100, 200)) is None
 
 
 @pytest.mark.parametrize(

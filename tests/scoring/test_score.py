@@ -66,7 +66,7 @@ def test_coverage_leaves_out_the_warm_up_and_quiet_time_the_windows(card: Scorec
     assert card.venue_hours == pytest.approx(3 * 300 / 3600)
     assert 1 - 20 / 300 < card.coverage < 1 - 8 / 300
     covered_s = card.coverage * 3 * 300
-    assert card.quiet_hours * 3600 == pytest.approx(covered_s - 2 * (240 + 60 - 220))
+    assert card.quiet_hours * 3600 == pytest.approx(covered_s - 2 * (228 + 60 - 220))
 
 
 def test_jobs_change_nothing(folder: Path, card: Scorecard) -> None:

@@ -29,7 +29,7 @@ def watched(seed: int, paged: list[Alarm], others: list[Alarm]) -> Watched:
     covered = [(at(0), at(SECONDS))]
     prices = walk(seed, SECONDS, (11_001, -0.05), (60_010, 0.01))
     happened = labels(
-        event(10_000, 10_400, wave=11_000),
+        event(10_000, 11_000, wave=11_000),
         event(30_000, 31_000, scenario=LONG, size="large"),
         event(60_000, 60_100, scenario="funding_surge", decoy=True),
         seconds=SECONDS + 1_200.0,
