@@ -199,7 +199,8 @@ def score(
     X.jsonl.zst (or .jsonl, .jsonl.gz, .parquet) and X.labels.json. Recall by
     scenario and size, delay, lead time before the first forced wave, wrong
     alarms a week with their interval, coverage; the same for alarms at random
-    times and for large price moves, as many as the monitor told.
+    times and for large price moves, as many as the monitor told. Which alarm
+    is right is written down in monitor/scoring/matching.py.
 
     Tuning seeds (below 1,000,000) and scoring seeds are never scored together.
     """

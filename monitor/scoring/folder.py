@@ -7,6 +7,7 @@ from typing import Final
 from monitor.errors import UserError
 from monitor.labels import Labels, read_labels
 from monitor.replay import Log
+from monitor.seeds import purpose
 from monitor.sources.files import open_log
 
 LABELS_SUFFIX: Final = ".labels.json"
@@ -52,7 +53,16 @@ def stored_logs(folder: Path) -> list[StoredLog]:
     for name in names:
         if name.endswith(LOG_SUFFIXES) and name not in logs.values():
             raise FolderError(f"{folder / name}: has no labels (X{LABELS_SUFFIX}) beside it")
-    return [StoredLog(folder / log, read_labels(folder / name)) for name, log in logs.items()]
+    return [StoredLog(folder / log, _labels(folder / name)) for name, log in logs.items()]
+
+
+def _labels(path: Path) -> Labels:
+    """Labels that say of their seed what the seed itself says."""
+    labels = read_labels(path)
+    if labels.purpose != purpose(labels.seed):
+        told, true = labels.purpose, purpose(labels.seed)
+        raise FolderError(f"{path}: says {told}, but seed {labels.seed} is for {true}")
+    return labels
 
 
 def _log_of(folder: Path, labels: str, names: list[str]) -> str:

@@ -5,6 +5,7 @@ from pathlib import Path
 import msgspec
 import pytest
 
+from monitor.labels import write_labels
 from monitor.scoring.folder import FolderError, stored_logs
 from monitor.scoring.purpose import SeedError
 from monitor.scoring.score import score
@@ -127,3 +128,22 @@ def test_a_folder_pairs_logs_and_labels(folder: Path, tmp_path: Path) -> None:
     (tmp_path / "b.jsonl.zst").write_text("")
     with pytest.raises(FolderError, match=r"several logs beside it: b\.jsonl, b\.jsonl\.zst"):
         stored_logs(tmp_path)
+
+
+def test_labels_that_call_a_tuning_seed_a_scoring_one_are_refused(tmp_path: Path) -> None:
+    (tmp_path / "x.jsonl").write_text("")
+    lying = msgspec.structs.replace(venue.labels(5, trouble=False), purpose="scoring")
+    write_labels(lying, tmp_path / "x.labels.json")
+    with pytest.raises(
+        FolderError, match=r"x\.labels\.json: says scoring, but seed 5 is for tuning"
+    ):
+        stored_logs(tmp_path)
+
+
+def test_what_to_score_is_said_once() -> None:
+    for arguments in ((), ("tests", "--simulate", "tests/quality/plan.toml")):
+        said = foreshock("score", *arguments)
+        assert said.returncode == 2
+        assert said.stderr == (
+            "foreshock: score: give a FOLDER of logs and labels, or --simulate PLAN\n"
+        )
