@@ -45,15 +45,15 @@ def cascade(cast: Casting) -> Plot:
     lead_s = 60.0 * cast.by_size(4.5, 6.0, 7.5) * float(cast.rng.uniform(0.85, 1.15))
     recipe = Recipe(
         symbols=cast.symbols(3, 5, 8),
-        makers=cast.makers(4, 6, 8),
+        makers=cast.makers(6, 6, 8),
         lead_s=lead_s,
-        gear_per_s=cast.by_size(1.0, 2.0, 4.0),
-        leverage=(20.0, 40.0),
-        crowd=cast.by_size(1.0, 1.5, 2.5),
-        thinning=cast.by_size(0.7, 0.85, 1.0),
-        haste=cast.by_size(3.0, 4.0, 5.0),
-        fall=-cast.by_size(0.014, 0.018, 0.024),
-        seller=cast.by_size(1.0, 1.5, 2.0),
+        gear_per_s=cast.by_size(1.5, 2.0, 4.0),
+        leverage=(30.0, 50.0),
+        crowd=cast.by_size(1.5, 1.75, 2.5),
+        thinning=cast.by_size(0.85, 0.9, 1.0),
+        haste=cast.by_size(6.0, 8.0, 10.0),
+        fall=-cast.by_size(0.019, 0.02, 0.024),
+        seller=cast.by_size(1.5, 1.5, 2.0),
         after_s=90.0,
     )
     return _cook(cast, recipe)
@@ -68,10 +68,10 @@ def adl_wave(cast: Casting) -> Plot:
         makers=cast.makers(8, 8, 8),
         lead_s=lead_s,
         gear_per_s=cast.by_size(2.0, 3.0, 4.0),
-        leverage=(25.0, 45.0),
+        leverage=(25.0, 50.0),
         crowd=cast.by_size(1.0, 1.5, 2.5),
         thinning=1.0,
-        haste=4.0,
+        haste=cast.by_size(6.0, 8.0, 10.0),
         fall=-cast.by_size(0.03, 0.04, 0.06),
         seller=cast.by_size(1.5, 2.0, 3.0),
         after_s=150.0,
@@ -82,9 +82,9 @@ def adl_wave(cast: Casting) -> Plot:
 
 def _cook(cast: Casting, recipe: Recipe) -> Plot:
     symbols, lead_s = recipe.symbols, recipe.lead_s
-    cohort = cast.traders(symbols, 40)
+    cohort = cast.traders(symbols, 60)
     geared = gear_up(cast, symbols, cohort, leverage=recipe.leverage)
-    crowd = crowd_in(cast, symbols, cohort[:, :30], strength=recipe.crowd)
+    crowd = crowd_in(cast, symbols, cohort[:, :40], strength=recipe.crowd)
     sellers = cast.traders(symbols, 1)
     rate = cast.venue.rate[symbols]
 

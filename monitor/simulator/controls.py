@@ -25,7 +25,7 @@ class Gearing:
 class Pressing:
     """Market orders beside the ordinary flow. holders: (n,) who sends them. side: 0 buys, 1 sells.
 
-    usd: typical value of one order. per_s: orders a second.
+    usd: typical value of one order. per_s: orders a second. Each brings the margin it needs.
     """
 
     holders: Ints

@@ -7,7 +7,7 @@ import numpy as np
 
 from monitor.simulator.arrays import Floats, Ints
 from monitor.simulator.controls import Controls, Gearing
-from monitor.simulator.ledger import LEVERAGE_SHARES, LEVERAGES, SLACK, Ledger
+from monitor.simulator.ledger import LEVERAGES, SLACK, Ledger
 from monitor.simulator.slices import SLICE_NS, SLICE_S
 
 FIT_SHARE: Final = 0.5  # of ordinary changes, those that move collateral too
@@ -34,7 +34,7 @@ def change(
     """Draw and carry out one slice's changes. per_slice: (S,) mean number of ordinary ones."""
     counts = rng.poisson(per_slice * controls.gearing)
     holder = ledger.random_traders(rng, np.repeat(np.arange(counts.size), counts))
-    new = rng.choice(LEVERAGES, holder.size, p=LEVERAGE_SHARES)
+    new = LEVERAGES[rng.integers(0, LEVERAGES.size, holder.size)]
     fits = rng.random(holder.size) < FIT_SHARE
     slack = np.where(fits, rng.uniform(*SLACK, holder.size), 0.0)
     parts = [(holder, new, slack)]

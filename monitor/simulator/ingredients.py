@@ -8,6 +8,7 @@ from monitor.simulator.casting import Casting, Plot, ramp
 from monitor.simulator.controls import Controls, Gearing, Pressing, Refusing
 
 FLICKER_KEEP = 0.35  # a maker that pulls back still tries now and then
+CROWD_SHARE = 0.008  # market orders of a crowd of strength 1, over all events of a symbol
 
 
 def pull(controls: Controls, symbols: Ints, makers: Ints, *, haste: float, keep: float) -> None:
@@ -19,7 +20,7 @@ def pull(controls: Controls, symbols: Ints, makers: Ints, *, haste: float, keep:
 
 def maker_withdrawal(cast: Casting) -> Plot:
     symbols, makers = cast.symbols(2, 5, 8), cast.makers(3, 4, 6)
-    haste, lasts_s = cast.by_size(5.0, 7.0, 9.0), float(cast.rng.uniform(40.0, 80.0))
+    haste, lasts_s = cast.by_size(8.0, 12.0, 16.0), float(cast.rng.uniform(40.0, 80.0))
 
     def turn(controls: Controls, since_s: float) -> None:
         calm = ramp(since_s, 0.5 * lasts_s, lasts_s)
@@ -64,10 +65,10 @@ def leverage_ramp(cast: Casting) -> Plot:
 
 
 def crowd_in(cast: Casting, symbols: Ints, cohort: Ints, *, strength: float) -> "list[Pressing]":
-    """The cohort buys, at so many times the ordinary market orders of a symbol."""
+    """The cohort buys, each order with the margin that it needs."""
     rate = cast.venue.rate[symbols]
     return [
-        Pressing(h, 0, 5_000.0, 0.02 * strength * float(r))
+        Pressing(h, 0, 5_000.0, CROWD_SHARE * strength * float(r))
         for h, r in zip(cohort, rate, strict=True)
     ]
 

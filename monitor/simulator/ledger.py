@@ -25,8 +25,8 @@ MAKER_NAMES: Final = (
     *("mm-eris", "mm-fenrir", "mm-gaia", "mm-hermes"),
 )
 POOLED_MAKERS: Final = 3  # the first makers are one firm's desks and share a pool
-LEVERAGES: Final = np.array([2.0, 3.0, 5.0, 8.0, 10.0, 15.0])
-LEVERAGE_SHARES: Final = np.array([0.2, 0.22, 0.25, 0.13, 0.15, 0.05])
+# What accounts like to set, each as often as it stands here.
+LEVERAGES: Final = np.array([2, 2, 2, 3, 3, 3, 5, 5, 5, 8, 8, 10, 10, 15], dtype=np.float64)
 POSITION_USD: Final = 20_000.0  # the median
 SLACK: Final = (1.1, 2.0)  # collateral over what the leverage asks for
 FUND_USD_PER_SYMBOL: Final = 150_000.0
@@ -57,7 +57,7 @@ class Ledger:
         self.position = np.zeros(holders, np.int64)
         self.cash = np.zeros(holders, np.int64)
         self.entry = traded.start_ticks[self.symbol].copy()
-        self.leverage = rng.choice(LEVERAGES, holders, p=LEVERAGE_SHARES)
+        self.leverage = rng.choice(LEVERAGES, holders)
         self.deposit = np.zeros(self.pool_names.size)
         self._open(rng, traded.start_ticks.astype(np.int64))
 
@@ -102,17 +102,9 @@ class Ledger:
         before = self.position[who]
         np.add.at(self.position, holders, signed)
         np.subtract.at(self.cash, holders, paid)
-        after = self.position[who]
-        change = after - before
-        net_paid = np.bincount(inverse, paid, who.size)
-        price = net_paid / np.where(change == 0, 1, change)
-        grown = (before * change > 0) & (after != 0)
-        turned = before * after <= 0
-        blend = (self.entry[who] * before + net_paid) / np.where(after == 0, 1, after)
-        entry = np.where(grown, blend, np.where(turned & (change != 0), price, self.entry[who]))
-        # Who traded both ways within a slice has no meaningful average of the net: keep it near.
-        last = np.maximum.reduceat(ticks, [0]) if ticks.size else ticks
-        self.entry[who] = np.where(entry > 0.0, entry, last)
+        size = np.bincount(inverse, np.abs(signed), who.size)
+        price = np.bincount(inverse, np.abs(paid), who.size) / size
+        self.entry[who] = _entries(self.entry[who], before, self.position[who], price)
 
     def usd(self, ticks: Floats) -> Floats:
         """(T,) value of traders' positions at (S,) prices in ticks, signed."""
@@ -176,3 +168,11 @@ def _pools(rng: np.random.Generator, accounts: int) -> Ints:
     shares[[0, MAKERS, -1]] = False
     pool: Ints = np.cumsum(~shares) - 1
     return pool
+
+
+def _entries(entry: Floats, before: Ints, after: Ints, price: Floats) -> Floats:
+    """(n,) entry prices after positions changed at a price: an average where they grew."""
+    added = np.abs(after) - np.abs(before)
+    blend = (entry * np.abs(before) + price * added) / np.maximum(np.abs(after), 1)
+    same_side = before * after > 0
+    return np.where(same_side, np.where(added > 0, blend, entry), price)

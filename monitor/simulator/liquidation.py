@@ -51,7 +51,10 @@ class Liquidations:
 
 
 class Engine:
-    """forced: (H,) lots of each holder that are still to be closed. stage: (P,) steps taken."""
+    """forced: (H,) lots of each holder that are still to be closed. stage: (P,) steps taken.
+
+    has_free_margin: (P,) whether a pool may take on more, as of the last check.
+    """
 
     def __init__(self, rng: np.random.Generator, ledger: Ledger) -> None:
         self._rng = rng
@@ -62,6 +65,7 @@ class Engine:
         self._since_ns = np.zeros(ledger.position.size, np.int64)
         self.fund_usd = FUND_USD_PER_SYMBOL * ledger.symbols
         self.paid_usd = 0.0
+        self.has_free_margin = np.ones(ledger.deposit.size, np.bool_)
 
     def orders(self, book: Book) -> MarketOrders:
         """Market orders of one slice for what is taken over."""
@@ -95,6 +99,7 @@ class Engine:
         below = (equity < needed) & (self._rest_until_ns <= now_ns)
         parts = [self._take_over(below, equity, needed, now_ns)] if below.any() else []
         self.stage[(equity >= needed) & (self.stage > 0)] = 0
+        self.has_free_margin = equity > ledger.asked_usd(marks)
         under_water = float(-np.minimum(equity, 0.0).sum())
         broke = self.paid_usd + under_water > self.fund_usd * fund
         if self.forced.any():

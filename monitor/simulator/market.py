@@ -1,13 +1,14 @@
 """One slice of the venue's life: trades, renewals, prices, margins, and what is told of them."""
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
 
 from monitor.events import Event
 from monitor.simulator import gearing, quoting, takers
-from monitor.simulator.arrays import Floats, Ints
-from monitor.simulator.book import MAKERS, SLOTS, Book
+from monitor.simulator.arrays import Bools, Floats, Ints
+from monitor.simulator.book import MAKERS, SLOTS, Best, Book
 from monitor.simulator.casting import Venue
 from monitor.simulator.controls import Controls
 from monitor.simulator.history import History
@@ -26,10 +27,19 @@ from monitor.simulator.slices import SLICE_NS, SLICE_S
 MARK_EVERY: Final = 5  # slices
 BOOK_EVERY: Final = 25
 BOOK_LEVELS: Final = 10
-FILLS_AN_ORDER: Final = 1.15  # of a market order, on average
 LEVERAGE_SHARE: Final = 0.004  # of the rate of orders, cancels and fills
 REJECT_SHARE: Final = 0.002
-REASONS: Final = ("insufficient_margin", "post_only_would_cross", "price_band", "rate_limited")
+REASONS: Final = ("post_only_would_cross", "price_band", "rate_limited")
+
+
+@dataclass(frozen=True, slots=True)
+class Traded:
+    """What a slice's trading came to. found: the touch before it. refused: (n,) holders of market
+    orders that their margin did not allow."""
+
+    found: Best
+    fills: Fills
+    refused: Ints
 
 
 class Market:
@@ -64,8 +74,7 @@ class Market:
         self._turn_controls(0.0)
         slots = quoting.every_slot(self._rng, self.controls.listed)
         nothing = np.empty(0, np.int64)
-        self._found = self.book.best()
-        self._renew(slots, (nothing, nothing))
+        self._renew(slots, self.book.best(), (nothing, nothing))
 
     def step(self) -> list[Event]:
         """The events of the next slice in order of arrival."""
@@ -79,14 +88,14 @@ class Market:
         )
         busy = np.where(controls.listed, busy, 0.0)
         self.prices.step(controls, start_ns)
-        fills = self._trade(busy)
-        self._requote(busy, (fills.slot, fills.at_ns))
+        traded = self._trade(busy)
+        self._requote(busy, traded)
         marks = np.exp(self.prices.mark)
         per_slice = LEVERAGE_SHARE * self._rate * busy * SLICE_S
         lines.leverage(gearing.change(self._rng, per_slice, controls, self.ledger, marks))
         self._liquidate(marks, start_ns)
         self._fund(now_s)
-        self._refuse(busy)
+        self._refuse(busy, traded.refused)
         self._publish()
         self._number += 1
         return lines.in_order_of_arrival(self._rng)
@@ -96,24 +105,37 @@ class Market:
         for act in self.programme.acts:
             act.apply(self.controls, now_s)
 
-    def _trade(self, busy: Floats) -> Fills:
+    def _trade(self, busy: Floats) -> Traded:
         """Market orders of takers, of scenarios and of the liquidation engine eat into the book."""
-        rng, controls, ledger, engine = self._rng, self.controls, self.ledger, self.engine
-        per_slice = self._profile.fill_share / FILLS_AN_ORDER * self._rate * busy * SLICE_S
-        gap = self.prices.true_index - self.prices.reference
-        orders = takers.draw(
-            rng, per_slice, gap, controls, ledger, order_usd=self._profile.order_usd
-        )
-        for pressing in controls.pressing:
-            orders = orders.joined(takers.press(rng, pressing, ledger))
-        forced_from = len(orders)
-        orders = orders.joined(engine.orders(self.book))
-        before = self.book.best()
-        self._found = before
+        found = self.book.best()
+        orders = self._taken(busy)
+        afford = self._can_afford(orders)
+        refused = orders.holder[~afford]
+        parts = [orders.where(afford)]
+        parts += [takers.press(self._rng, p, self.ledger) for p in self.controls.pressing]
+        forced_from = sum(map(len, parts))
+        orders = MarketOrders.joined([*parts, self.engine.orders(self.book)])
         fills = match(self.book, orders)
         self._settle(fills, orders, forced_from)
-        self.prices.learn(before, self.book.best())
-        return fills
+        self.prices.learn(found, self.book.best())
+        return Traded(found, fills, refused)
+
+    def _taken(self, busy: Floats) -> MarketOrders:
+        """Market orders of the ordinary flow."""
+        return takers.draw(
+            self._rng,
+            self._profile.market_share * self._rate * busy * SLICE_S,
+            self.prices.true_index - self.prices.reference,
+            self.controls,
+            self.ledger,
+            order_usd=self._profile.order_usd,
+        )
+
+    def _can_afford(self, orders: MarketOrders) -> Bools:
+        """Whether an order reduces a position, or its pool has free margin for more."""
+        ledger, holder = self.ledger, orders.holder
+        reduces = (1 - 2 * orders.side) * ledger.position[holder] < 0
+        return np.asarray(reduces | self.engine.has_free_margin[ledger.pool[holder]])
 
     def _settle(self, fills: Fills, orders: MarketOrders, forced_from: int) -> None:
         taker = orders.holder[fills.order]
@@ -124,7 +146,7 @@ class Market:
         self.engine.filled(taker[forced], fills.lots[forced])
         self._lines.fills(fills, taker)
 
-    def _requote(self, busy: Floats, hit: tuple[Ints, Ints]) -> None:
+    def _requote(self, busy: Floats, traded: Traded) -> None:
         """Quotes are renewed: by rate, and where they stand on the wrong side of the price."""
         rng, controls = self._rng, self.controls
         mean = self._profile.order_share * self._rate * SLICE_S
@@ -134,13 +156,14 @@ class Market:
         expected = mean * (self._owner_share * controls.quoting).sum(axis=1)
         self._intensity.excite(came / np.maximum(expected, 1e-12))
         wrong = quoting.stale(rng, self.book, np.exp(self.prices.reference), controls)
-        self._renew(due.joined(wrong), hit)
+        fills = traded.fills
+        self._renew(due.joined(wrong), traded.found, (fills.slot, fills.at_ns))
 
-    def _renew(self, due: Renewals, hit: tuple[Ints, Ints]) -> None:
+    def _renew(self, due: Renewals, found: Best, hit: tuple[Ints, Ints]) -> None:
         cancels, orders = self._quoting.renew(
             due,
             reference=np.exp(self.prices.reference),
-            found=self._found,
+            found=found,
             controls=self.controls,
             hit=hit,
         )
@@ -164,12 +187,14 @@ class Market:
         if 0.0 <= due_s < SLICE_S:
             self.ledger.settle_funding(self.prices.funding_rate, self.prices.mark_ticks())
 
-    def _refuse(self, busy: Floats) -> None:
-        """Requests that are refused, by chance and by scenario."""
+    def _refuse(self, busy: Floats, refused: Ints) -> None:
+        """Requests that are refused: by chance, for want of margin, and by scenario."""
         rng, ledger = self._rng, self.ledger
         counts = rng.poisson(REJECT_SHARE * self._rate * busy * SLICE_S)
         holder = ledger.random_traders(rng, np.repeat(np.arange(counts.size), counts))
         reasons = [REASONS[i] for i in rng.integers(0, len(REASONS), holder.size)]
+        holder = np.concatenate([holder, refused])
+        reasons += ["insufficient_margin"] * refused.size
         for refusing in self.controls.refusing:
             more = rng.choice(refusing.holders, int(rng.poisson(refusing.per_s * SLICE_S)))
             holder = np.concatenate([holder, more])

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from monitor.simulator.arrays import Ints
+from monitor.simulator.arrays import Bools, Ints, starts
 from monitor.simulator.book import NOTHING, Book
 
 
@@ -26,13 +26,19 @@ class MarketOrders:
     def __len__(self) -> int:
         return int(self.symbol.size)
 
-    def joined(self, other: "MarketOrders") -> "MarketOrders":
+    def where(self, kept: Bools) -> "MarketOrders":
         return MarketOrders(
-            *(
-                np.concatenate([getattr(self, name), getattr(other, name)])
-                for name in ("symbol", "side", "holder", "lots", "at_ns")
-            )
+            self.symbol[kept],
+            self.side[kept],
+            self.holder[kept],
+            self.lots[kept],
+            self.at_ns[kept],
         )
+
+    @staticmethod
+    def joined(parts: "list[MarketOrders]") -> "MarketOrders":
+        names = ("symbol", "side", "holder", "lots", "at_ns")
+        return MarketOrders(*(np.concatenate([getattr(p, n) for p in parts]) for n in names))
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,32 +68,36 @@ def match(book: Book, orders: MarketOrders) -> Fills:
         resting  |-- a --|---- b ----|-- c --|
         fills    |  1a   |1b|  2b    |3b| 3c  |
     """
+    if not len(orders):
+        return _no_fills()
     queue = np.lexsort((orders.at_ns, orders.row))
     row, wanted = orders.row[queue], orders.lots[queue]
-    rows, first = np.unique(row, return_index=True)
+    first = np.flatnonzero(starts(row))
+    rows = row[first]
     slots, resting = book.rested(rows)
-    offered = resting.sum(axis=1)
-    asked = np.add.reduceat(wanted, first) if rows.size else wanted
-    base = np.concatenate([[0], np.cumsum(np.maximum(offered, asked))])
-    rested_end = np.cumsum(resting, axis=1) + base[:-1, None]
-    before_row = np.cumsum(wanted)[first] - wanted[first] if rows.size else wanted
-    place = np.searchsorted(rows, row)
-    order_end = np.cumsum(wanted) - before_row[place] + base[place]
-    edges = np.unique(np.concatenate([base[:-1], rested_end.ravel(), order_end]))
-    start, lots = edges[:-1], np.diff(edges)
-    order = np.searchsorted(order_end, start, side="right")
+    offered, asked = resting.sum(axis=1), np.add.reduceat(wanted, first)
+    base = np.zeros(rows.size + 1, np.int64)
+    np.cumsum(np.maximum(offered, asked), out=base[1:])
+    rested_end = (np.cumsum(resting, axis=1) + base[:-1, None]).ravel()
+    place = np.cumsum(starts(row)) - 1
+    ordered = np.cumsum(wanted)
+    order_end = ordered + (base[:-1] - ordered[first] + wanted[first])[place]
+    edges = np.sort(np.concatenate([base[:-1], rested_end, order_end]))
+    some = np.flatnonzero(np.diff(edges))
+    start, lots = edges[some], edges[some + 1] - edges[some]
     at_row = np.searchsorted(base, start, side="right") - 1
-    both = (start < base[at_row] + np.minimum(offered, asked)[at_row]) if rows.size else start > 0
-    order, start, lots = order[both], start[both], lots[both]
-    slot = slots.ravel()[np.searchsorted(rested_end.ravel(), start, side="right")]
+    both = start < (base[:-1] + np.minimum(offered, asked))[at_row]
+    start, lots = start[both], lots[both]
+    order = queue[np.searchsorted(order_end, start, side="right")]
+    slot = slots.ravel()[np.searchsorted(rested_end, start, side="right")]
     fills = Fills(
         slot=slot,
-        order=queue[order],
+        order=order,
         lots=lots,
         rank=book.rank[slot],
         number=book.number[slot],
         maker=book.holder[slot],
-        at_ns=orders.at_ns[queue[order]],
+        at_ns=orders.at_ns[order],
     )
     _take(book, fills)
     return fills
@@ -95,10 +105,15 @@ def match(book: Book, orders: MarketOrders) -> Fills:
 
 def _take(book: Book, fills: Fills) -> None:
     assert (fills.rank != NOTHING).all(), "a fill of an order that is not there"
-    slots, inverse = np.unique(fills.slot, return_inverse=True)
-    taken = np.zeros(slots.size, np.int64)
-    np.add.at(taken, inverse, fills.lots)
-    book.take(slots, taken)
+    if fills.slot.size:
+        # Fills of one resting order stand side by side: its queue was walked once.
+        first = np.flatnonzero(starts(fills.slot))
+        book.take(fills.slot[first], np.add.reduceat(fills.lots, first))
+
+
+def _no_fills() -> Fills:
+    nothing = np.empty(0, np.int64)
+    return Fills(nothing, nothing, nothing, nothing, nothing, nothing, nothing)
 
 
 def overlay(left: Ints, right: Ints) -> tuple[Ints, Ints, Ints]:

@@ -26,7 +26,8 @@ class SimulationError(UserError):
 class Options(Struct, frozen=True, kw_only=True):
     """One simulation. The same options give the same bytes.
 
-    symbols: a count, or names. rate: events/s of the venue, None is the profile's own.
+    symbols: a count, or names. profile: by name, or one's own.
+    rate: events/s of the venue, None is the profile's own.
     onset_s: when the scenario begins, from the start; None is a third of the duration.
     """
 
@@ -36,14 +37,15 @@ class Options(Struct, frozen=True, kw_only=True):
     symbols: int | tuple[str, ...] = 12
     size: Size = "medium"
     rate: float | None = None
-    profile: str = "perp"
+    profile: str | Profile = "perp"
     start_ns: int = START_NS
     onset_s: float | None = None
 
     def __post_init__(self) -> None:
         _choice("scenario", self.scenario, (QUIET, *SCENARIOS))
         _choice("size", self.size, ("small", "medium", "large"))
-        _choice("profile", self.profile, tuple(PROFILES))
+        if isinstance(self.profile, str):
+            _choice("profile", self.profile, tuple(PROFILES))
         _positive("duration", self.duration_s)
         if self.rate is not None:
             _positive("rate", self.rate)
@@ -68,7 +70,11 @@ class Options(Struct, frozen=True, kw_only=True):
 
     @property
     def profile_of(self) -> Profile:
-        return PROFILES[self.profile]
+        return PROFILES[self.profile] if isinstance(self.profile, str) else self.profile
+
+    @property
+    def profile_name(self) -> str:
+        return self.profile if isinstance(self.profile, str) else "custom"
 
     @property
     def events_per_s(self) -> float:

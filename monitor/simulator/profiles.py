@@ -9,8 +9,8 @@ class Profile(Struct, frozen=True, kw_only=True):
     """Parameters of quiet flow.
 
     symbol_events_per_s: orders, cancels and fills of an average symbol.
-    order_share, fill_share: orders and fills among them; cancels are what remains.
-    order_usd: typical value of a market order.
+    order_share: orders that come to rest, among them. Cancels are as many, less what trades away.
+    market_share: market orders, over all of the above. order_usd: typical value of one.
     cluster_mean: re-quotes that come in one breath, geometric; 1 is one at a time.
     fast_sd, slow_sd: of the symbol's log rate, two AR(1) with memories of fast_s and slow_s.
     common_sd: of the log rate that all symbols share, memory common_s.
@@ -22,7 +22,7 @@ class Profile(Struct, frozen=True, kw_only=True):
 
     symbol_events_per_s: float = 167.0
     order_share: float = 0.485
-    fill_share: float = 0.04
+    market_share: float = 0.03
     order_usd: float = 3_000.0
     cluster_mean: float = 1.7
     fast_sd: float = 0.2

@@ -193,7 +193,7 @@ class Quoting:
 
 def _found(first: Bools, rested: Ints, placed: Ints) -> Ints:
     """What each renewal finds in its slot: what rested there, or what the one before placed."""
-    return np.where(first, rested, np.roll(placed, 1))
+    return np.where(first, rested, np.concatenate([placed[-1:], placed[:-1]]))
 
 
 def _where(orders: Orders, kept: Bools) -> Orders:

@@ -67,7 +67,7 @@ class Simulation:
         return Labels(
             seed=options.seed,
             purpose=purpose(options.seed),
-            profile=options.profile,
+            profile=options.profile_name,
             scenario=options.scenario,
             start_ns=options.start_ns,
             end_ns=self._end_ns,

@@ -11,7 +11,7 @@ from monitor.simulator.matching import MarketOrders
 from monitor.simulator.slices import SLICE_NS, SLICE_S
 
 ARBITRAGE: Final = 400.0  # log odds to buy for each unit of log index over log reference
-CAREFUL_SHARE: Final = 0.7  # of takers, those who rather reduce than add
+CAREFUL_SHARE: Final = 0.35  # of takers, those who rather reduce than add
 SIZE_SPREAD: Final = 1.0  # of log order sizes
 
 
@@ -44,14 +44,18 @@ def draw(
 
 
 def press(rng: np.random.Generator, pressing: Pressing, ledger: Ledger) -> MarketOrders:
-    """The market orders that a scenario adds in one slice."""
+    """The market orders that a scenario adds in one slice, paid in with the margin they need."""
     count = int(rng.poisson(pressing.per_s * SLICE_S))
     holder = rng.choice(pressing.holders, count)
+    symbol = ledger.symbol[holder]
+    lots = _lots(rng, pressing.usd / ledger.lot_usd[symbol])
+    margin = lots * ledger.lot_usd[symbol] / ledger.leverage[holder]
+    np.add.at(ledger.deposit, ledger.pool[holder], margin)
     return MarketOrders(
-        symbol=ledger.symbol[holder],
+        symbol=symbol,
         side=np.full(count, pressing.side),
         holder=holder,
-        lots=_lots(rng, pressing.usd / ledger.lot_usd[ledger.symbol[holder]]),
+        lots=lots,
         at_ns=rng.integers(0, SLICE_NS, count),
     )
 

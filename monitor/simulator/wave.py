@@ -1,10 +1,10 @@
 """When forced orders became a wave: read from the liquidations that the venue itself made.
 
 The first forced wave is the first 5 s window with, together,
-    at least 8 liquidations,
-    of at least 5 accounts,
+    at least 15 liquidations,
+    of at least 10 accounts,
     of a notional of at least 10 times the mean over 5 s of the time before the onset,
-    and of at least 0.1 % of the venue's open interest at the start.
+    and of at least 1 % of the venue's open interest at the start.
 Its time is that of the first liquidation in the window. Only what comes at or after the onset
 counts.
 """
@@ -17,10 +17,10 @@ from monitor.events import NS_PER_S
 from monitor.simulator.arrays import Floats, Ints
 
 WINDOW_NS: Final = 5 * NS_PER_S
-LIQUIDATIONS_MIN: Final = 8
-ACCOUNTS_MIN: Final = 5
+LIQUIDATIONS_MIN: Final = 15
+ACCOUNTS_MIN: Final = 10
 TIMES_QUIET_MIN: Final = 10.0
-INTEREST_SHARE_MIN: Final = 0.001
+INTEREST_SHARE_MIN: Final = 0.01
 
 
 def first_forced_wave_ns(
