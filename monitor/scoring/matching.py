@@ -25,7 +25,6 @@
    events the logs have, so they are counted, and are part of the share of alarms that were wrong.
 """
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
@@ -38,6 +37,7 @@ from monitor.scoring.alarm import WHOLE_VENUE, Alarm
 from monitor.scoring.spans import Span, holds
 
 Reason = Literal["quiet", "decoy", "misplaced", "gap"]
+Ruling = Literal["right", "repeat"] | Reason
 REASONS: Final[tuple[Reason, ...]] = ("quiet", "decoy", "misplaced", "gap")
 
 
@@ -62,35 +62,30 @@ class Rules(Struct, frozen=True, kw_only=True):
 class Matched:
     """What became of all alarms on one log.
 
-    found: the right alarm of each labelled event or None, in the order of the labels; for a decoy
-    the first wrong alarm that met it in time and place.
+    rulings: one an alarm. found: the right alarm of each labelled event or None, in the order of
+    the labels; for a decoy the first wrong alarm that met it in time and place.
     """
 
+    rulings: Sequence[Ruling]
     found: Sequence[Alarm | None]
-    repeats: int
-    wrong: Counter[Reason]
 
 
 def match(alarms: Sequence[Alarm], labels: Labels, rules: Rules) -> Matched:
     """Judge alarms, given in order of time, by the rules."""
     found: list[Alarm | None] = [None] * len(labels.events)
     by_onset = sorted(range(len(found)), key=lambda i: labels.events[i].onset_ns)
-    repeats, wrong = 0, Counter[Reason]()
+    rulings: list[Ruling] = []
     for alarm in alarms:
         fits = [i for i in by_onset if _fits(alarm, labels.events[i], labels, rules)]
         real = [i for i in fits if not labels.events[i].decoy]
-        free = [i for i in real if found[i] is None]
-        in_gap = holds(labels.gaps, alarm.at_ns)
-        if free and not in_gap:
-            found[free[0]] = alarm
-        elif real and not in_gap:
-            repeats += 1
-        else:
-            reason = "gap" if in_gap else _reason(alarm, labels, rules)
-            wrong[reason] += 1
-            for i in fits if reason == "decoy" else ():
+        ruling = _ruling(alarm, [found[i] for i in real], labels, rules)
+        rulings.append(ruling)
+        if ruling == "right":
+            found[next(i for i in real if found[i] is None)] = alarm
+        elif ruling == "decoy":
+            for i in fits:
                 found[i] = found[i] or alarm
-    return Matched(found, repeats, wrong)
+    return Matched(rulings, found)
 
 
 def _fits(alarm: Alarm, event: LabelledEvent, labels: Labels, rules: Rules) -> bool:
@@ -103,8 +98,14 @@ def _fits(alarm: Alarm, event: LabelledEvent, labels: Labels, rules: Rules) -> b
     return wide or not alarm.symbols.isdisjoint(WHOLE_VENUE.union(event.symbols))
 
 
-def _reason(alarm: Alarm, labels: Labels, rules: Rules) -> Reason:
-    """Why an alarm outside of gaps is wrong."""
+def _ruling(
+    alarm: Alarm, of_fitting: Sequence[Alarm | None], labels: Labels, rules: Rules
+) -> Ruling:
+    """of_fitting: the right alarm, or None, of every real event that the alarm fits."""
+    if holds(labels.gaps, alarm.at_ns):
+        return "gap"
+    if of_fitting:
+        return "right" if None in of_fitting else "repeat"
     windows = [(event.decoy, rules.window(event)) for event in labels.events]
     if holds((window for decoy, window in windows if decoy), alarm.at_ns):
         return "decoy"

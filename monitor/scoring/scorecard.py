@@ -3,7 +3,7 @@
 from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from msgspec import Struct
@@ -11,16 +11,17 @@ from msgspec import Struct
 from monitor.config import WEEK_S
 from monitor.events import NS_PER_S
 from monitor.incidents import Severity
-from monitor.labels import LabelledEvent, Labels
+from monitor.labels import LabelledEvent, Labels, Size
 from monitor.scoring import at_random, price_only
 from monitor.scoring.alarm import Alarm
 from monitor.scoring.intervals import Spread, count_interval, share_interval, spread
-from monitor.scoring.matching import REASONS, Matched, Reason, Rules, match
+from monitor.scoring.matching import REASONS, Matched, Reason, Rules, Ruling, match
 from monitor.scoring.spans import Span, length_ns, union, without
 from monitor.scoring.watch import Watched
 from monitor.seeds import Purpose
 
 SCHEMA: Final = 1
+SIZES: Final = get_args(Size)
 
 
 class Cell(Struct, frozen=True, kw_only=True):
@@ -49,6 +50,16 @@ class Cell(Struct, frozen=True, kw_only=True):
         return self.decoy, self.scenario, self.size
 
 
+class Judged(Struct, frozen=True, kw_only=True):
+    """One alarm of the monitor. seed: of its log. second: since the start of the log."""
+
+    seed: int
+    scenario: str
+    second: float
+    symbols: list[str]
+    ruling: Ruling
+
+
 class System(Struct, frozen=True, kw_only=True):
     """What told alarms, and how it did. Counts are whole, but expected ones for random alarms.
 
@@ -74,7 +85,8 @@ class Scorecard(Struct, frozen=True, kw_only=True):
     """All figures over some logs.
 
     severity: what counts as an alarm of `monitor`; `any` counts every incident. coverage: share
-    of venue time in which the monitor had an opinion. seeds: one a log.
+    of venue time in which the monitor had an opinion. seeds: one a log. judged: all alarms of
+    `monitor`, one by one.
     """
 
     schema: int
@@ -92,6 +104,7 @@ class Scorecard(Struct, frozen=True, kw_only=True):
     any: System
     price_only: System
     at_random: System
+    judged: list[Judged]
 
 
 def scorecard(
@@ -125,6 +138,7 @@ def scorecard(
             threshold=threshold if count else None,
         ),
         at_random=judge.expected("random", count, [log.covered for log in watched]),
+        judged=judge.judged(told),
     )
 
 
@@ -158,6 +172,20 @@ class _Judge:
         ]
         return self._figures(name, drawn, draws=at_random.DRAWS)
 
+    def judged(self, told: Sequence[Sequence[Alarm]]) -> list[Judged]:
+        """Every alarm with its ruling."""
+        return [
+            Judged(
+                seed=labels.seed,
+                scenario=labels.scenario,
+                second=(alarm.at_ns - labels.start_ns) / NS_PER_S,
+                symbols=sorted(alarm.symbols),
+                ruling=ruling,
+            )
+            for labels, alarms, matched in zip(self.labels, told, self._matched(told), strict=True)
+            for alarm, ruling in zip(alarms, matched.rulings, strict=True)
+        ]
+
     def _matched(self, told: Sequence[Sequence[Alarm]]) -> list[Matched]:
         return [match(a, of, self.rules) for a, of in zip(told, self.labels, strict=True)]
 
@@ -170,26 +198,24 @@ class _Judge:
         threshold: float | None = None,
     ) -> System:
         each = draws or 1
-        wrong = sum((of.wrong for of in matched), Counter[Reason]())
-        repeats = sum(of.repeats for of in matched)
+        ruled = Counter(ruling for of in matched for ruling in of.rulings)
+        alarms, wrong = ruled.total(), sum(ruled[reason] for reason in REASONS)
         pairs = [
             (event, alarm)
             for of, labels in zip(matched, list(self.labels) * each, strict=True)
             for event, alarm in zip(labels.events, of.found, strict=True)
         ]
-        right = sum(alarm is not None and not event.decoy for event, alarm in pairs)
-        alarms = right + repeats + wrong.total()
         weeks = self.quiet_ns / NS_PER_S / WEEK_S
-        low, high = count_interval(wrong["quiet"])
+        low, high = count_interval(ruled["quiet"])
         bounded = draws is None and weeks > 0
         return System(
             name=name,
             alarms=alarms / each,
-            right=right / each,
-            repeats=repeats / each,
-            wrong={reason: wrong[reason] / each for reason in REASONS},
-            wrong_share=wrong.total() / alarms if alarms else None,
-            wrong_per_week=wrong["quiet"] / each / weeks if weeks else None,
+            right=ruled["right"] / each,
+            repeats=ruled["repeat"] / each,
+            wrong={reason: ruled[reason] / each for reason in REASONS},
+            wrong_share=wrong / alarms if alarms else None,
+            wrong_per_week=ruled["quiet"] / each / weeks if weeks else None,
             wrong_per_week_low=low / weeks if bounded else None,
             wrong_per_week_high=high / weeks if bounded else None,
             cells=_cells(pairs, self.rules, draws),
@@ -201,11 +227,13 @@ Pair = tuple[LabelledEvent, Alarm | None]
 
 
 def _cells(pairs: Iterable[Pair], rules: Rules, draws: int | None) -> list[Cell]:
-    """A cell a scenario and size, in the order in which they first come."""
+    """A cell a scenario and size: scenarios as they first come, small ones before large."""
     by_key: dict[tuple[bool, str, str], list[Pair]] = {}
     for event, alarm in pairs:
         by_key.setdefault((event.decoy, event.scenario, event.size), []).append((event, alarm))
-    return [_cell(of, rules, draws) for of in by_key.values()]
+    scenarios = list(dict.fromkeys(scenario for _, scenario, _ in by_key))
+    ordered = sorted(by_key, key=lambda key: (scenarios.index(key[1]), SIZES.index(key[2])))
+    return [_cell(by_key[key], rules, draws) for key in ordered]
 
 
 def _cell(pairs: Sequence[Pair], rules: Rules, draws: int | None) -> Cell:

@@ -13,17 +13,20 @@ from monitor.scoring.scorecard import Cell, Scorecard, System
 
 NONE: Final = "–"
 ALARMS_NOTE: Final = """\
+monitor: from this severity on; price, random: as many alarms on large price
+moves, at random times (expected); any: incidents of any severity.
 right: it found an event; again: one more of an event already found. Then the
 wrong ones by reason; misplaced: elsewhere than the event that was on.
-wrong: their share of all. a week: those in quiet, over quiet time."""
+wrong: their share of all. a week: those in quiet, over quiet time, with the
+interval of the rate."""
 RECALL_NOTE: Final = """\
-found: of all, with the interval of the share; any: by incidents of any
-severity; price, random: by the baselines. delay: seconds from onset of those
-found, percentiles."""
+found: by the monitor, of all, with the interval of the share in percent; any,
+price, random: found by those. 10, 50, 90 %: percentiles of the monitor's delay
+in seconds from onset, of those found."""
 LEAD_NOTE: Final = """\
-before: told before the first forced wave, of all with one. lead: seconds from
-alarm to first wave, percentiles of the n found; negative is too late. a week,
-wrong: the false alarms that this lead costs, as above."""
+before: told before the first forced wave, of all with one. 10, 50, 90 %:
+percentiles of the lead in seconds from alarm to first wave, of the n found;
+negative is too late. a week, wrong: the false alarms it costs, as above."""
 DECOYS_NOTE: Final = "fooled: decoys that were told as if they were events."
 
 
@@ -45,9 +48,9 @@ def _head(card: Scorecard) -> str:
 def _systems(card: Scorecard) -> list[tuple[str, System]]:
     return [
         ("monitor", card.monitor),
-        ("price only", card.price_only),
-        ("at random", card.at_random),
-        ("any severity", card.any),
+        ("price", card.price_only),
+        ("random", card.at_random),
+        ("any", card.any),
     ]
 
 
@@ -80,7 +83,7 @@ def _recall(card: Scorecard) -> str:
         ]
         for cell in cells
     ]
-    heads = ["event", "size", "found", "95 %", "any", "price", "random", "delay 10", "50", "90 %"]
+    heads = ["event", "size", "found", "95 %", "any", "price", "random", "10 %", "50 %", "90 %"]
     if not rows:
         return ""
     return f"{_grid(heads, rows, left=2)}\n{RECALL_NOTE}"
@@ -103,7 +106,7 @@ def _lead(card: Scorecard) -> str:
         for name, system in _systems(card)[:3]
         for of in [_cell(system, cell)]
     ]
-    heads = ["event", "size", "", "before", "lead 10", "50", "90 %", "n", "a week", "wrong"]
+    heads = ["event", "size", "", "before", "10 %", "50 %", "90 %", "n", "a week", "wrong"]
     if not rows:
         return ""
     return f"{_grid(heads, rows, left=3)}\n{LEAD_NOTE}"
@@ -128,7 +131,7 @@ def _decoys(card: Scorecard) -> str:
 
 def _found(cell: Cell) -> list[str]:
     low, high = cell.found_low or 0.0, cell.found_high or 0.0
-    return [f"{_count(cell.found)}/{cell.events}", f"{100 * low:.0f}–{100 * high:.0f} %"]
+    return [f"{_count(cell.found)}/{cell.events}", f"{100 * low:.0f}–{100 * high:.0f}"]
 
 
 def _others(card: Scorecard, cell: Cell) -> list[Cell]:
@@ -158,14 +161,14 @@ def _share(share: float | None) -> str:
 
 def _count(count: float) -> str:
     """A count; an expected one has a decimal."""
-    return f"{count:,.0f}" if count == round(count) else f"{count:,.1f}"
+    return f"{count:.0f}" if count == round(count) or count >= 99.95 else f"{count:.1f}"
 
 
 def _number(value: float | None) -> str:
     """Three digits that matter."""
     if value is None:
         return NONE
-    return f"{value:,.0f}" if abs(value) >= 99.95 or value == 0 else f"{value:.1f}"
+    return f"{value:.0f}" if abs(value) >= 99.95 or value == 0 else f"{value:.1f}"
 
 
 def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:

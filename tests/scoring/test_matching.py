@@ -1,14 +1,12 @@
 """The matching rules, one by one, by hand."""
 
-from collections import Counter
-
 import pytest
 
 from monitor.events import NS_PER_S
 from monitor.incidents import Incident, Severity, SymbolEvidence
 from monitor.labels import Labels
 from monitor.scoring.alarm import Alarm, alarms
-from monitor.scoring.matching import Matched, Rules, match
+from monitor.scoring.matching import REASONS, Matched, Rules, match
 from tests.scoring.made import alarm, at, event, labels
 
 RULES = Rules(grace_s=60.0, tolerance_s=30.0, wide=0.5)
@@ -50,7 +48,7 @@ def test_an_incident_is_one_alarm_from_its_first_change_of_the_severity() -> Non
 def test_the_window_is_from_onset_to_the_end_and_a_minute(second: float, right: bool) -> None:
     found = judged(labels(event(100, 200)), alarm(second))
     assert (found.found[0] is not None) == right
-    assert found.wrong.total() == (not right)
+    assert found.rulings == ["right" if right else "quiet"]
 
 
 def test_a_forced_wave_after_the_window_is_not_the_events_own() -> None:
@@ -67,7 +65,7 @@ def test_they_meet_in_place_by_a_symbol_or_the_whole_venue(
 ) -> None:
     found = judged(labels(event(100, 200, "A")), alarm(150, *named))
     assert (found.found[0] is not None) == right
-    assert found.wrong == Counter({} if right else {"misplaced": 1})
+    assert found.rulings == ["right" if right else "misplaced"]
 
 
 @pytest.mark.parametrize(("symbols", "right"), [("AB", False), ("ABC", True)])
@@ -87,14 +85,13 @@ def test_an_incident_open_before_fits_only_if_it_says_that_it_began_about_then(
 ) -> None:
     found = judged(labels(event(100, 200)), alarm(150, opened=opened, onset=onset))
     assert (found.found[0] is not None) == right
-    assert found.wrong == Counter({} if right else {"misplaced": 1})
+    assert found.rulings == ["right" if right else "misplaced"]
 
 
 def test_a_second_alarm_of_an_event_is_a_repeat() -> None:
     found = judged(labels(event(100, 200)), alarm(110), alarm(120), alarm(130, "B"))
     assert found.found == [alarm(110)]
-    assert found.repeats == 1
-    assert found.wrong == Counter(misplaced=1)
+    assert found.rulings == ["right", "repeat", "misplaced"]
 
 
 def test_an_alarm_finds_one_event_the_earliest_that_has_none() -> None:
@@ -102,42 +99,42 @@ def test_an_alarm_finds_one_event_the_earliest_that_has_none() -> None:
     assert judged(of, alarm(150)).found == [None, alarm(150)]
     both = judged(of, alarm(150), alarm(160), alarm(170))
     assert both.found == [alarm(160), alarm(150)]
-    assert both.repeats == 1
+    assert both.rulings == ["right", "right", "repeat"]
 
 
 def test_an_alarm_about_a_decoy_is_wrong_and_the_first_that_meets_it_is_kept() -> None:
     of = labels(event(100, 200, decoy=True, scenario="news"))
     found = judged(of, alarm(110, "B"), alarm(120), alarm(130))
-    assert found.wrong == Counter(decoy=3)
+    assert found.rulings == ["decoy", "decoy", "decoy"]
     assert found.found == [alarm(120)]
-    assert found.repeats == 0
 
 
 def test_an_event_beside_a_decoy_is_found_all_the_same() -> None:
     of = labels(event(100, 200, decoy=True), event(150, 200))
     found = judged(of, alarm(160))
     assert found.found == [None, alarm(160)]
-    assert not found.wrong
+    assert found.rulings == ["right"]
 
 
 def test_nothing_told_inside_a_gap_is_right() -> None:
     of = labels(event(100, 200), gaps=[(120, 140)])
     found = judged(of, alarm(120), alarm(139.9), alarm(140))
-    assert found.wrong == Counter(gap=2)
+    assert found.rulings == ["gap", "gap", "right"]
     assert found.found == [alarm(140)]
 
 
 def test_what_is_told_in_quiet_is_wrong() -> None:
-    assert judged(labels(), alarm(1), alarm(2)).wrong == Counter(quiet=2)
-    assert judged(labels(event(100, 200)), alarm(99)).wrong == Counter(quiet=1)
+    assert judged(labels(), alarm(1), alarm(2)).rulings == ["quiet", "quiet"]
+    assert judged(labels(event(100, 200)), alarm(99)).rulings == ["quiet"]
 
 
-def test_every_alarm_is_right_a_repeat_or_wrong_once() -> None:
+def test_every_alarm_has_one_ruling_and_every_right_one_its_event() -> None:
     of = labels(event(100, 200), event(300, 400, decoy=True), gaps=[(500, 600)])
     told = [alarm(second, symbol) for second in range(0, 1_000, 7) for symbol in ("A", "B", "*")]
     found = judged(of, *told)
-    right = sum(a is not None for a, e in zip(found.found, of.events, strict=True) if not e.decoy)
-    assert right + found.repeats + found.wrong.total() == len(told)
+    assert len(found.rulings) == len(told)
+    assert set(found.rulings) == {"right", "repeat", *REASONS}
+    assert [a for a, r in zip(told, found.rulings, strict=True) if r == "right"] == found.found[:1]
 
 
 def test_rules_in_seconds_are_windows_in_nanoseconds() -> None:
