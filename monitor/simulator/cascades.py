@@ -17,7 +17,7 @@ import numpy as np
 from monitor.simulator.arrays import Ints
 from monitor.simulator.casting import Casting, Plot, ramp
 from monitor.simulator.controls import Controls, Pressing
-from monitor.simulator.ingredients import at_pace, crowd_in, gear_up, pull, thin
+from monitor.simulator.ingredients import crowd_in, gear_up, on_the_way, pull, thin
 
 FALL_S = 12.0  # the shock takes this long
 SELLER_S = 40.0
@@ -90,7 +90,7 @@ def _cook(cast: Casting, recipe: Recipe) -> Plot:
 
     def lead(controls: Controls, since_s: float) -> None:
         near = ramp(since_s, 0.0, 0.8 * lead_s)
-        controls.geared += at_pace(geared, recipe.gear_per_s * near)
+        controls.geared += on_the_way(geared, recipe.gear_per_s, ramp(since_s, 0.0, lead_s))
         controls.pressing += [Pressing(c.holders, 0, c.usd, near * c.per_s) for c in crowd]
         thin(controls, symbols, share=recipe.thinning * ramp(since_s, 0.4 * lead_s, lead_s))
         if since_s > 0.8 * lead_s:

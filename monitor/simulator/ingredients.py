@@ -42,29 +42,31 @@ def quote_stuffing(cast: Casting) -> Plot:
 
 def gear_up(
     cast: Casting, symbols: Ints, cohort: Ints, *, leverage: tuple[float, float]
-) -> "list[Gearing]":
-    """The cohort's accounts, each with the leverage it will set; per_s is one a symbol."""
+) -> list[Gearing]:
+    """The cohort's accounts, each with the leverage it will come to; per_s is one a symbol."""
     wanted = np.round(cast.rng.uniform(*leverage, cohort.shape))
     return [Gearing(h, w, 1.0) for _, h, w in zip(symbols, cohort, wanted, strict=True)]
 
 
-def at_pace(geared: "list[Gearing]", per_s: float) -> "list[Gearing]":
-    return [Gearing(g.holders, g.leverage, per_s) for g in geared]
+def on_the_way(geared: list[Gearing], per_s: float, share: float) -> list[Gearing]:
+    """Changes while a share of the way is gone: more and more of them, to higher and higher."""
+    height, pace = 0.4 + 0.6 * share, per_s * (0.2 + 0.8 * share)
+    return [Gearing(g.holders, np.ceil(height * g.leverage), pace) for g in geared]
 
 
 def leverage_ramp(cast: Casting) -> Plot:
     symbols = cast.symbols(2, 4, 8)
     cohort = cast.traders(symbols, 40)
-    geared = gear_up(cast, symbols, cohort, leverage=(15.0, 40.0))
+    geared = gear_up(cast, symbols, cohort, leverage=(20.0, 45.0))
     per_s, lasts_s = cast.by_size(1.0, 2.0, 4.0), 60.0 * float(cast.rng.uniform(4.0, 8.0))
 
     def turn(controls: Controls, since_s: float) -> None:
-        controls.geared += at_pace(geared, per_s * ramp(since_s, 0.0, 0.7 * lasts_s))
+        controls.geared += on_the_way(geared, per_s, ramp(since_s, 0.0, lasts_s))
 
     return Plot(lasts_s, turn, symbols, cast.names(cohort))
 
 
-def crowd_in(cast: Casting, symbols: Ints, cohort: Ints, *, strength: float) -> "list[Pressing]":
+def crowd_in(cast: Casting, symbols: Ints, cohort: Ints, *, strength: float) -> list[Pressing]:
     """The cohort buys, each order with the margin that it needs."""
     rate = cast.venue.rate[symbols]
     return [
@@ -83,7 +85,7 @@ def crowding(cast: Casting) -> Plot:
     def turn(controls: Controls, since_s: float) -> None:
         share = ramp(since_s, 0.0, 60.0)
         controls.bias[symbols] += bias * share
-        controls.geared += at_pace(geared, 0.3 * share)
+        controls.geared += on_the_way(geared, 0.3, share)
         controls.pressing += [Pressing(c.holders, 0, c.usd, share * c.per_s) for c in crowd]
 
     return Plot(lasts_s, turn, symbols, cast.names(cohort), detail={"side": "buy"})

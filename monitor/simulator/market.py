@@ -65,6 +65,8 @@ class Market:
         self.controls = Controls(len(names))
         weight = rng.dirichlet(np.full(MAKERS, 20.0), len(names)) * 0.8
         self._owner_share = np.concatenate([weight, np.full((len(names), 1), 0.2)], axis=1)
+        self._alert = np.zeros(len(names))
+        self._alert[self.traded.active] = self._profile.alert
         self._number = 0
         self._open()
 
@@ -155,7 +157,8 @@ class Market:
         came = np.bincount(due.slot // (2 * SLOTS), minlength=len(self.traded))
         expected = mean * (self._owner_share * controls.quoting).sum(axis=1)
         self._intensity.excite(came / np.maximum(expected, 1e-12))
-        wrong = quoting.stale(rng, self.book, np.exp(self.prices.reference), controls)
+        reference = np.exp(self.prices.reference)
+        wrong = quoting.stale(rng, self.book, reference, controls, alert=self._alert)
         fills = traded.fills
         self._renew(due.joined(wrong), traded.found, (fills.slot, fills.at_ns))
 

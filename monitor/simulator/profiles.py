@@ -14,6 +14,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     cluster_mean: re-quotes that come in one breath, geometric; 1 is one at a time.
     fast_sd, slow_sd: of the symbol's log rate, two AR(1) with memories of fast_s and slow_s.
     common_sd: of the log rate that all symbols share, memory common_s.
+    alert: chance in a slice that the owner of a quote on the wrong side of the price renews it.
     branching: share of re-quotes that answer earlier ones (Hawkes), over excite_s.
     season: amplitude of the time of day.
     skew: exponent of the symbols' shares by rank; 0 makes all alike.
@@ -25,6 +26,7 @@ class Profile(Struct, frozen=True, kw_only=True):
     market_share: float = 0.03
     order_usd: float = 3_000.0
     cluster_mean: float = 1.7
+    alert: float = 0.6
     fast_sd: float = 0.2
     fast_s: float = 5.0
     slow_sd: float = 0.15

@@ -22,7 +22,6 @@ OPEN_AWAY: Final = 1.2e-3  # mean distance of everyone else's orders
 LEVEL_USD: Final = 9_000.0  # typical size of a maker's quote; deeper levels are larger
 OPEN_USD: Final = 2_500.0
 SPACING_NS: Final = 60_000.0  # between the renewals of one cluster
-STALE_SEEN: Final = 0.6  # chance in a slice that a quote on the wrong side of the price is seen
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,12 +85,16 @@ def _slot(cell: Ints, turn: Ints) -> Ints:
     return np.asarray((symbol * 2 + side) * SLOTS + position)
 
 
-def stale(rng: np.random.Generator, book: Book, reference: Floats, controls: Controls) -> Renewals:
-    """Quotes that stand on the wrong side of the reference, as far as their owners see it."""
+def stale(
+    rng: np.random.Generator, book: Book, reference: Floats, controls: Controls, *, alert: Floats
+) -> Renewals:
+    """Quotes on the wrong side of the reference, as far as their owners are alert: (S,)."""
     bound = np.stack([reference, -reference], axis=1).reshape(-1, 1)
     wrong = np.flatnonzero(book.rank.reshape(-1, SLOTS) > bound)
-    wrong = wrong[rng.random(wrong.size) < STALE_SEEN]
-    cell = row_of(wrong) // 2 * (MAKERS + 1) + np.minimum(wrong % SLOTS // LEVELS, MAKERS)
+    symbol = row_of(wrong) // 2
+    seen = rng.random(wrong.size) < alert[symbol]
+    wrong, symbol = wrong[seen], symbol[seen]
+    cell = symbol * (MAKERS + 1) + np.minimum(wrong % SLOTS // LEVELS, MAKERS)
     places = rng.random(wrong.size) < controls.keep.ravel()[cell]
     return Renewals(wrong, rng.integers(0, SLICE_NS, wrong.size), places)
 

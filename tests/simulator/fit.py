@@ -137,6 +137,7 @@ def first_guess(aim: Likeness) -> Profile:
         symbol_events_per_s=aim.per_s / aim.cancel,
         order_share=aim.order,
         market_share=aim.fill,
+        alert=0.6 if aim.vmr_1s > 2.0 else 0.02,  # else prices alone make it burst more
         cluster_mean=max(0.5 * (within + 1.0), 1.0),
         fast_sd=float(np.sqrt(np.log1p(fast))),
         fast_s=FAST_S,
