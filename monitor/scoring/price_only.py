@@ -88,7 +88,8 @@ def threshold_for(count: int, logs: Sequence[Moves]) -> float:
     """The threshold at which all logs together give about so many alarms.
 
     It is the geometric mean of the first level, from above, that gives as many and the first that
-    gives more: as far as can be from both missing moves and merging them into one.
+    gives more: as far as can be from both missing moves and merging them into one. Where so many
+    cannot be had it is a level that gives about the most.
     """
     levels = np.unique(np.concatenate([np.zeros(1), *(log.loudest for log in logs)]))[:0:-1]
     if count <= 0 or not levels.size:
@@ -97,10 +98,12 @@ def threshold_for(count: int, logs: Sequence[Moves]) -> float:
     def given(rank: int) -> int:
         return sum(_starts(log.loudest, float(levels[rank])).size for log in logs)
 
-    last = levels.size - 1
     enough = _first(levels.size, lambda rank: given(rank) >= count)
+    if enough == levels.size:
+        doubling = (2**power - 1 for power in range(levels.size.bit_length()))
+        return float(levels[max(doubling, key=given)])
     more = _first(levels.size, lambda rank: given(rank) > count)
-    return float(np.sqrt(levels[min(enough, last)] * levels[min(more, last)]))
+    return float(np.sqrt(levels[enough] * levels[min(more, levels.size - 1)]))
 
 
 def _first(size: int, holds: Callable[[int], bool]) -> int:

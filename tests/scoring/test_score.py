@@ -147,3 +147,23 @@ def test_what_to_score_is_said_once() -> None:
         assert said.stderr == (
             "foreshock: score: give a FOLDER of logs and labels, or --simulate PLAN\n"
         )
+
+
+def test_what_simulate_writes_is_what_score_reads(tmp_path: Path) -> None:
+    seeds = {"quiet": 2_000_000, "quote_stuffing": 2_000_001}  # not those of `make score`
+    for scenario, seed in seeds.items():
+        log, beside = tmp_path / f"{scenario}.jsonl.zst", tmp_path / f"{scenario}.labels.json"
+        asked = ["--seed", str(seed), "--scenario", scenario, "--size", "large"]
+        asked += ["--duration", "100s", "--onset", "70s", "--symbols", "4", "--rate", "300"]
+        made = foreshock("simulate", *asked, "-o", str(log), "--labels", str(beside))
+        assert made.returncode == 0, made.stderr
+    said = foreshock("score", str(tmp_path), "--json", str(tmp_path / "score.json"))
+    assert said.returncode == 0, said.stderr
+    found = msgspec.json.decode((tmp_path / "score.json").read_bytes(), type=Scorecard)
+    assert (found.purpose, found.seeds) == ("scoring", list(seeds.values()))
+    assert (found.bad, found.late) == (0, 0)
+    assert found.venue_hours * 3600 == pytest.approx(200)
+    assert [(c.scenario, c.found, c.events) for c in found.monitor.cells if not c.decoy] == [
+        ("quote_stuffing", 1, 1)
+    ]
+    assert "quote_stuffing large" in said.stdout
