@@ -1,5 +1,6 @@
 """A folder of logs and labels: every `X.labels.json` beside one `X.jsonl[.zst|.gz]` or parquet."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -23,19 +24,15 @@ class StoredLog:
     """A log and its labels as files."""
 
     path: Path
-    stored: Labels
+    labels: Labels
 
     @property
     def seed(self) -> int:
-        return self.stored.seed
+        return self.labels.seed
 
-    def open(self) -> Log:
-        """The log, to be read once."""
-        return open_log(self.path)
-
-    def labels(self) -> Labels:
-        """What happened in it."""
-        return self.stored
+    def open(self) -> tuple[Log, Callable[[], Labels]]:
+        """The log, to be read once, and what happened in it."""
+        return open_log(self.path), lambda: self.labels
 
 
 def stored_logs(folder: Path) -> list[StoredLog]:

@@ -1,36 +1,30 @@
 """A simulation as a labelled log: made as it is read, and never stored."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 from monitor.labels import Labels
 from monitor.records import Lines, Partition, RawBatch, newlines_in
+from monitor.replay import Log
 from monitor.simulator import Options, Simulation
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class SimulatedLog:
     """What is to be simulated; the simulation itself begins as the log is opened."""
 
     options: Options
-    _simulation: Simulation | None = field(default=None, repr=False)
 
     @property
     def seed(self) -> int:
         return self.options.seed
 
-    def open(self) -> "SimulatedLines":
-        """The log, to be read once."""
-        self._simulation = Simulation(self.options)
+    def open(self) -> tuple[Log, Callable[[], Labels]]:
+        """The log, to be read once, and what happened in it, known once it was read."""
+        simulation = Simulation(self.options)
         name = f"{self.options.scenario}-{self.options.size}-{self.options.seed}.jsonl"
-        return SimulatedLines(Path(name), self._simulation)
-
-    def labels(self) -> Labels:
-        """What happened; known once the log was read to its end."""
-        if self._simulation is None:
-            raise RuntimeError("labels are known once the log was read")
-        return self._simulation.labels()
+        return SimulatedLines(Path(name), simulation), simulation.labels
 
 
 @dataclass(slots=True)

@@ -1,6 +1,6 @@
 """One labelled log through the monitor: what it told, when it had an opinion, how prices moved."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Protocol
 
@@ -24,11 +24,8 @@ class LabelledLog(Protocol):
     def seed(self) -> int:
         """What it was made from."""
 
-    def open(self) -> Log:
-        """The log, to be read once."""
-
-    def labels(self) -> Labels:
-        """What happened; asked after the log was read."""
+    def open(self) -> tuple[Log, Callable[[], Labels]]:
+        """The log, to be read once, and what happened in it, to be asked when it was read."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,11 +58,12 @@ class _Opinions:
 
 def watch(log: LabelledLog, config: Config) -> Watched:
     """Replay the log, exactly as `foreshock replay` would."""
-    reader = PriceReader(log.open(), config)
+    source, labels_of = log.open()
+    reader = PriceReader(source, config)
     opinions = _Opinions(config.bin_ns)
     replay = Replay(config, [reader], on_step=opinions.note)
     incidents = list(replay.incidents())
-    labels = log.labels()
+    labels = labels_of()
     covered = within(union(opinions.spans), labels.start_ns, labels.end_ns)
     return Watched(
         labels=labels,

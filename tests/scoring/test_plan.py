@@ -5,13 +5,12 @@ from pathlib import Path
 import pytest
 
 from monitor.config import Config
-from monitor.labels import write_labels
 from monitor.scoring.folder import StoredLog
 from monitor.scoring.plan import PlanError, planned_logs
 from monitor.scoring.purpose import agreed_purpose
 from monitor.scoring.simulated import SimulatedLog
 from monitor.scoring.watch import watch
-from monitor.simulator import SCENARIOS, Options
+from monitor.simulator import SCENARIOS, Options, Simulation
 from monitor.simulator.options import SimulationError
 from tests.quality.scenarios import PLAN
 
@@ -91,17 +90,13 @@ def test_a_log_that_is_simulated_as_it_is_read_scores_as_if_it_had_been_stored(
     tmp_path: Path,
 ) -> None:
     options = Options(seed=3, scenario="maker_withdrawal", duration_s=90, symbols=4, rate=120)
-    log = SimulatedLog(options)
-    with pytest.raises(RuntimeError, match="once the log was read"):
-        log.labels()
-    seen = watch(log, Config())
-    stored, labels = tmp_path / "x.jsonl", tmp_path / "x.labels.json"
-    simulated = SimulatedLog(options).open()
-    stored.write_bytes(b"".join(simulated.simulation.chunks()))
-    write_labels(log.labels(), labels)
-    again = watch(StoredLog(stored, log.labels()), Config())
+    seen = watch(SimulatedLog(options), Config())
+    stored = tmp_path / "x.jsonl"
+    simulation = Simulation(options)
+    stored.write_bytes(b"".join(simulation.chunks()))
+    again = watch(StoredLog(stored, simulation.labels()), Config())
     assert (seen.events, seen.bad, seen.late) == (again.events, 0, again.late)
-    assert seen.events == simulated.simulation.events_total
+    assert seen.events == simulation.events_total
     assert (seen.alarms, seen.covered, seen.labels) == (again.alarms, again.covered, again.labels)
     assert (seen.moves.size == again.moves.size).all()
     assert seen.moves.size.shape == (90, 4)
