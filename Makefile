@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test lint format bench lock clean
+.PHONY: help demo test lint format score bench lock clean
 
 help:           ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -27,6 +27,9 @@ lint: $(READY)  ## format, lint and types
 format: $(READY) ## write the format
 	@$(BIN)/ruff format -q .
 	@$(BIN)/ruff check -q --fix .
+
+score: $(READY) ## how well it detects: every table, beside its baselines; not a test
+	@$(BIN)/python -m tests.quality
 
 bench: $(READY) ## speed as ratios, in one run; not a test
 	@$(BIN)/python -m tests.bench

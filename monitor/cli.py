@@ -11,6 +11,7 @@ import click
 from monitor import __version__
 from monitor.duration import Duration
 from monitor.errors import UserError
+from monitor.incidents import Severity
 from monitor.settings import load
 
 P = ParamSpec("P")
@@ -227,6 +228,64 @@ def calibrate(
     from monitor.commands.calibrate import calibrate_logs
 
     calibrate_logs(load(config_path), logs, labels, output)
+
+
+@main.command()
+@click.argument("folder", required=False, type=click.Path(path_type=Path))
+@config_option
+@click.option(
+    "--simulate",
+    "plan",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Score logs straight from the simulator, as this plan (TOML) lists them.",
+)
+@click.option(
+    "--json",
+    "json_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write every figure to this file.",
+)
+@click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")
+@click.option(
+    "--severity",
+    type=click.Choice(["info", "warning", "page"]),
+    default="page",
+    show_default=True,
+    help="An incident counts from its first change of this severity.",
+)
+@click.option("--tuning", is_flag=True, help="Score seeds that were tuned on; the table says so.")
+@one_line_errors
+def score(
+    folder: Path | None,
+    config_path: Path | None,
+    plan: Path | None,
+    json_path: Path | None,
+    jobs: int,
+    severity: Severity,
+    tuning: bool,
+) -> None:
+    """Say how well labelled logs are judged, beside two baselines.
+
+    FOLDER holds logs with labels beside them, as `simulate` writes them:
+    X.jsonl.zst (or .jsonl, .jsonl.gz, .parquet) and X.labels.json. Recall by
+    scenario and size, delay, lead time before the first forced wave, wrong
+    alarms a week with their interval, coverage; the same for alarms at random
+    times and for large price moves, as many as the monitor told. Which alarm
+    is right is written down in monitor/scoring/matching.py.
+
+    Tuning seeds (below 1,000,000) and scoring seeds are never scored together.
+    """
+    from monitor.commands.score import score_logs
+
+    score_logs(
+        load(config_path),
+        folder,
+        plan=plan,
+        json_path=json_path,
+        jobs=jobs,
+        severity=severity,
+        tuning=tuning,
+    )
 
 
 @main.command()

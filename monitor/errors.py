@@ -4,6 +4,9 @@
     ├── ConfigError         settings.py    a key, its value, and what is allowed
     ├── LogError            sources/files  a log that cannot be read
     ├── BadRecordError      replay.py      a bad record under --strict
+    ├── FolderError         scoring/       a folder of logs and labels that do not pair
+    ├── PlanError           scoring/       a plan that cannot be simulated
+    ├── SeedError           scoring/       seeds that must not be scored together
     ├── ConvertError        convert/       a real log in another form than was said
     ├── SimulationError     simulator/     options that make no venue
     ├── LabelError          labels.py      a label file that cannot be used

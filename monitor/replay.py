@@ -6,6 +6,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
 from pathlib import Path
+from typing import Protocol
 
 import msgspec
 
@@ -18,7 +19,7 @@ from monitor.incidents import Incident
 from monitor.intake import Taken
 from monitor.pipeline import Pipeline
 from monitor.records import BadRecord, Partition, RawBatch
-from monitor.sources.files import Log, LogError, open_log
+from monitor.sources.files import LogError, open_log
 
 
 class BadRecordError(UserError):
@@ -79,25 +80,41 @@ def read_floors(path: Path) -> dict[Partition, dict[int, int]]:
     return floors
 
 
+class Log(Protocol):
+    """What can be replayed: a file, or what behaves like one (a simulation)."""
+
+    path: Path
+    enveloped: bool
+    read_bytes: int
+
+    def partitions(self, *, record_bytes_max: int) -> dict[Partition, int]:
+        """How many records of each partition there are; asked of an enveloped log only."""
+
+    def batches(self, *, record_bytes_max: int) -> Iterator[RawBatch]:
+        """The records in their order."""
+
+
 class Replay:
     """One run over some logs. Iterating gives incidents; `totals` grows meanwhile."""
 
     def __init__(
         self,
         config: Config,
-        paths: Sequence[Path],
+        logs: Sequence[Path | Log],
         *,
         strict: bool = False,
         decisions: Path | None = None,
         on_batch: Callable[[ReplayTotals], None] = lambda _: None,
+        on_step: Callable[[Step], None] = lambda _: None,
         on_bad: Callable[[BadRecord], None] = lambda _: None,
     ) -> None:
         self.pipeline = Pipeline(config, calibration=configured(config))
         self.totals = ReplayTotals()
-        self._logs = [open_log(path) for path in paths]
+        self._logs: list[Log] = [open_log(log) if isinstance(log, Path) else log for log in logs]
         self._strict = strict
         self._floors = {} if decisions is None else read_floors(decisions)
         self._on_batch = on_batch
+        self._on_step = on_step
         self._on_bad = on_bad
         self._record_bytes_max = config.input.record_bytes_max
 
@@ -129,6 +146,7 @@ class Replay:
 
     def _changes(self, steps: Iterator[Step]) -> Iterator[Incident]:
         for step in steps:
+            self._on_step(step)
             self.totals.bins += 1
             self.totals.incidents += sum(i.change == "open" for i in step.incidents)
             yield from step.incidents

@@ -75,6 +75,7 @@ def test_a_bad_record_is_counted_by_reason_and_fatal_only_when_strict(
         (("replay", "nowhere.jsonl"), "nowhere.jsonl: no such file"),
         (("replay", "tests"), "is a folder"),
         (("check", "-c", "nowhere.toml"), "nowhere.toml"),
+        (("score", "nowhere"), "nowhere: no such folder"),
         (("convert", "--from", "lobster", "nowhere.zip", "-o", "x.jsonl"), "nowhere.zip"),
         (("record", "-o", "x.jsonl", "-c", "nowhere.toml"), "nowhere.toml"),
     ],

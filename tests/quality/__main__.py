@@ -1,0 +1,42 @@
+"""`make score`: every study, its table to stdout, and all figures to .cache/score.json.
+
+python -m tests.quality [--jobs 2] [NAME…]
+"""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import click
+import msgspec
+
+from monitor.pretty import duration
+from tests.quality import Study, scenarios
+
+FIGURES: Final = Path(".cache/score.json")
+STUDIES: Final[dict[str, Callable[[int], Study]]] = {
+    "scenarios": scenarios.run,
+}
+
+
+@click.command()
+@click.argument("names", nargs=-1, type=click.Choice(list(STUDIES)))
+@click.option("--jobs", type=click.IntRange(1), default=2, show_default=True, help="Processes.")
+def main(names: tuple[str, ...], jobs: int) -> None:
+    """Run all studies, or those named; the same seeds give the same figures."""
+    studies = []
+    for name in names or STUDIES:
+        started = time.perf_counter()
+        study = STUDIES[name](jobs)
+        studies.append(study)
+        took = duration(time.perf_counter() - started)
+        click.echo(f"{study.title}\n{'=' * len(study.title)}\n{study.table}\n")
+        click.echo(f"{name}: {took}", err=True)
+    FIGURES.parent.mkdir(exist_ok=True)
+    FIGURES.write_bytes(msgspec.json.format(msgspec.json.encode(studies)) + b"\n")
+    click.echo(f"figures: {FIGURES}", err=True)
+
+
+if __name__ == "__main__":
+    main()
