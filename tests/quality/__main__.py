@@ -4,11 +4,12 @@ from collections.abc import Callable
 
 import click
 
-from tests.quality import gamma_ray
+from tests.quality import gamma_ray, injected
 from tests.quality.study import Study
 
 STUDIES: dict[str, Callable[[int], Study]] = {
     "gamma_ray": gamma_ray.run,
+    "injected": injected.run,
 }
 
 

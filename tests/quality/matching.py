@@ -32,11 +32,13 @@ class Alarms:
     at: Floats
 
     @classmethod
-    def of(cls, statistic: Floats, opinion: NDArray[np.bool_]) -> "Alarms":
+    def of(
+        cls, statistic: Floats, opinion: NDArray[np.bool_], *, rest_bins: int = REST_BINS
+    ) -> "Alarms":
         """statistic: (T,), NaN no opinion. opinion: (T,) bins that count, for example warm ones."""
         at = np.where(opinion & ~np.isnan(statistic), statistic, -np.inf)
-        padded = np.concatenate([np.full(REST_BINS, -np.inf), at])
-        windows = np.lib.stride_tricks.sliding_window_view(padded, REST_BINS)
+        padded = np.concatenate([np.full(rest_bins, -np.inf), at])
+        windows = np.lib.stride_tricks.sliding_window_view(padded, rest_bins)
         return cls(windows[:-1].max(axis=1), at)
 
     def part(self, bins: slice | NDArray[np.bool_]) -> "Alarms":
