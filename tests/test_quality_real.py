@@ -1,6 +1,7 @@
 """The parts of the studies on real data that could quietly be wrong."""
 
 import io
+import lzma
 import tarfile
 from pathlib import Path
 
@@ -10,8 +11,13 @@ import pytest
 from detectors.base import Floats
 from tests.quality.gamma_ray import Stretches, judge
 from tests.quality.gamma_ray_methods import Method, Moving, moving_mean, ours
+from tests.quality.injected import reached, spoilt, untouched
+from tests.quality.injection import RECENT_S, extra
 from tests.quality.light_curves import ARCHIVE, BIN_S, LightCurve, parse, read
 from tests.quality.matching import REST_BINS, Alarms, poisson_interval, threshold_for, wilson
+from tests.quality.real_logs import Counted
+from tests.quality.real_logs import read as read_log
+from tests.quality.window_scan import finds, scan
 
 
 def member(first: int, counts: list[int]) -> str:
@@ -164,3 +170,97 @@ def test_the_real_archive_is_as_described() -> None:
     assert len(curves) == 718
     assert max(c.counts.shape[1] for c in curves) == 14
     assert 0.4 < np.mean([c.tuning for c in curves]) < 0.6
+
+
+def clustered(seed: int, bins: int = 4_000) -> Floats:
+    """Flow that comes in clumps of four bins."""
+    rng = np.random.default_rng(seed)
+    rate = np.repeat(rng.gamma(0.5, 4.0, bins // 4), 4)
+    return rng.poisson(rate).astype(np.float64)
+
+
+@pytest.mark.parametrize("ratio", [1.5, 2.0, 4.0])
+def test_a_planted_burst_multiplies_the_recent_flow_on_average(ratio: float) -> None:
+    counts, start, bins = clustered(1), 3_000, 120
+    rng = np.random.default_rng(2)
+    recent = counts[start - round(RECENT_S / 0.25) : start].mean()
+    added = [extra(counts, start, bins, ratio=ratio, bin_s=0.25, rng=rng) for _ in range(400)]
+    assert np.mean(added) / recent == pytest.approx(ratio - 1.0, rel=0.05), "seeds 1, 2"
+    assert (np.mean(added, axis=0) > 0).all(), "the whole burst is lifted"
+
+
+def test_planted_flow_is_as_clustered_as_its_own_past() -> None:
+    counts, start = clustered(3), 3_000
+    recent = counts[start - 1_200 : start]
+    rng = np.random.default_rng(4)
+    added = extra(counts, start, 1_000, ratio=2.0, bin_s=0.25, rng=rng)
+    by_second = [x[: len(x) // 4 * 4].reshape(-1, 4).sum(axis=1) for x in (recent, added)]
+    was, became = (x.var() / x.mean() for x in by_second)
+    assert became > 0.6 * was > 2.0, f"variance over mean {became} of {was}, seeds 3, 4"
+
+
+def test_planting_leaves_the_log_as_it_was() -> None:
+    stream = Counted("made", "order", clustered(5))
+    before = stream.counts.copy()
+    base = untouched(stream, [3_000])
+    rng = np.random.default_rng(6)
+    added = extra(stream.counts, 3_000, 40, ratio=8.0, bin_s=0.25, rng=rng)
+    reached(stream, base.states[3_000], 3_000, added, {"day": 5.0})
+    finds(stream.counts, 3_000, added, most=5.0, bin_s=0.25)
+    np.testing.assert_array_equal(stream.counts, before)
+
+
+@pytest.mark.parametrize(("start", "ratio"), [(3, 2.0), (3_000, 1.0)])
+def test_a_burst_without_past_or_size_is_refused(start: int, ratio: float) -> None:
+    rng = np.random.default_rng(7)
+    with pytest.raises(ValueError, match=r"bins before it|above 1"):
+        extra(clustered(7), start, 40, ratio=ratio, bin_s=0.25, rng=rng)
+
+
+def test_a_warm_start_scores_what_a_replay_of_the_whole_log_scores() -> None:
+    start, bins = 3_000, 60
+    counts = clustered(8)
+    added = np.full(bins, 12.0)
+    planted = counts.copy()
+    planted[start : start + bins] += added
+    whole = untouched(Counted("made", "order", planted), []).scores
+    peak = whole[start : start + bins].max()
+    base = untouched(Counted("made", "order", counts), [start])
+    found = reached(
+        Counted("made", "order", counts), base.states[start], start, added, {"peak": peak}
+    )
+    first = int(np.flatnonzero(whole[start:] >= peak)[0])
+    assert peak > 3.0, "the burst is worth the name, seed 8"
+    assert found == {"peak": (first + 1) * 0.25}
+
+
+def test_a_page_that_would_have_come_anyway_finds_nothing() -> None:
+    scores = np.zeros(4_000)
+    scores[1_000] = 6.0
+    assert spoilt(scores, 1_000 - 40, 40, 5.5), "within the second after the burst"
+    assert spoilt(scores, 1_000 + 200, 40, 5.5), "within the minute before it"
+    assert not spoilt(scores, 1_000 + 300, 40, 5.5)
+    assert not spoilt(scores, 1_000, 40, 6.5)
+
+
+def test_the_window_scan_counts_deviations_over_the_mean_before() -> None:
+    counts = np.full(3_000, 2.0)
+    counts[2_500:2_510] = 4.0
+    found = scan(counts, 10, bin_s=0.25)
+    assert np.isnan(found[: 2_400 + 9]).all()
+    assert np.isfinite(found[2_400 + 9 :]).all()
+    assert np.nanargmax(found) == 2_509
+    assert np.nanmax(found) == pytest.approx(20.0 / np.sqrt(20.0))
+
+
+def test_a_real_log_becomes_counts_of_its_kinds(tmp_path: Path) -> None:
+    rows = ["id,timestamp,exchange.timestamp,price,volume,action,direction"]
+    rows += [f"{n},{1000 + 250 * n},1000,9.5,100,created,bid" for n in range(4)]
+    rows += ["0,2100,1000,9.5,100,deleted,bid"]
+    (tmp_path / "bitstamp").mkdir()
+    path = tmp_path / "bitstamp/orders.csv.xz"
+    path.write_bytes(lzma.compress("\n".join(rows).encode()))
+    orders, cancels = read_log("BTC-USD", 250_000_000, tmp_path)
+    assert (orders.kind, cancels.kind) == ("order", "cancel")
+    np.testing.assert_array_equal(orders.counts, [1.0, 1.0, 1.0, 1.0, 0.0])
+    np.testing.assert_array_equal(cancels.counts, [0.0, 0.0, 0.0, 0.0, 1.0])
