@@ -50,7 +50,7 @@ class Flow:
         self.mean = np.exp(self.rng.uniform(np.log(mean[0]), np.log(mean[1]), streams))
         self.dispersion = self.rng.uniform(*dispersion, streams)
         self._own, self._common, self._season = own, common, season
-        self.bins = int(self.rng.integers(DAY_S * BINS_PER_S))  # since midnight
+        self.bins = int(self.rng.integers(round(DAY_S * BINS_PER_S)))  # since midnight
         self._own_now = self.rng.normal(0.0, own.sd, streams)
         self._common_now = self.rng.normal(0.0, common.sd, 1)
 

@@ -12,11 +12,15 @@ import click
 import msgspec
 
 from monitor.pretty import duration
-from tests.quality import Study, scenarios
+from tests.quality import clustered, gamma_ray, injected, scenarios
+from tests.quality.study import Study
 
 FIGURES: Final = Path(".cache/score.json")
 STUDIES: Final[dict[str, Callable[[int], Study]]] = {
+    "clustered": clustered.run,
     "scenarios": scenarios.run,
+    "gamma_ray": gamma_ray.run,
+    "injected": injected.run,
 }
 
 

@@ -12,7 +12,7 @@ while it lasts. Alarms within five minutes of each other are one.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from itertools import pairwise
 from typing import Final
 
@@ -23,11 +23,15 @@ from detectors.burst import Burst
 from detectors.correlated import CorrelatedTest
 from detectors.market_wide import MarketWide
 from detectors.options import BurstOptions
+from monitor.seeds import SCORING_FROM
 from tests.detectors.flow import BINS_PER_S, DAY_S, Flow, frames
+from tests.quality.study import Study, columns
 
 STREAMS: Final = 200
 SEASON: Final = 0.3
 DAY_BINS: Final = int(DAY_S * BINS_PER_S)
+VENUES: Final = 4
+DAYS: Final = 1.5  # a venue, after its day of learning
 SNAPSHOTS: Final = 6  # moments of the second day that bursts are planted at
 CHUNK: Final = 150 * BLOCK
 APART_BINS: Final = 300 * BINS_PER_S
@@ -76,30 +80,31 @@ class Venue:
     def __init__(self, seed: int) -> None:
         options = BurstOptions()
         self.flow = Flow(seed, STREAMS, season=SEASON)
-        self.parts = (
-            Burst("order_burst", "order", options),
-            MarketWide(("order",), options),
-            CorrelatedTest(1, options),
-        )
+        self.burst = Burst("order_burst", "order", options)
+        self.wide = MarketWide(("order",), options)
+        self.test = CorrelatedTest(1, options)
         self.bin = 0
 
     def take(self, bins: int, boost: Floats | None = None) -> Iterator[Floats]:
         """Venue-wide scores, bin by bin."""
-        burst, wide, test = self.parts
         for frame in frames(self.flow.take(bins, boost), first=self.bin):
-            verdicts = [burst.update(frame)], [wide.update(frame)]
-            yield test.update(frame.bin, *verdicts).score
+            verdicts = [self.burst.update(frame)], [self.wide.update(frame)]
+            yield self.test.update(frame.bin, *verdicts).score
         self.bin += bins
+
+    @property
+    def _parts(self) -> tuple[Burst, MarketWide, CorrelatedTest]:
+        return self.burst, self.wide, self.test
 
     def snapshot(self) -> tuple[int, Flow, list[State]]:
         """Everything that what comes next depends on."""
-        return self.bin, deepcopy(self.flow), [part.state() for part in self.parts]
+        return self.bin, deepcopy(self.flow), [part.state() for part in self._parts]
 
     def go_back(self, snapshot: tuple[int, Flow, list[State]], seed: int) -> None:
         """Continue from a snapshot, with other chance."""
         self.bin, self.flow = snapshot[0], deepcopy(snapshot[1])
         self.flow.rng = np.random.default_rng(seed)
-        for part, state in zip(self.parts, snapshot[2], strict=True):
+        for part, state in zip(self._parts, snapshot[2], strict=True):
             part.restore(state)
 
 
@@ -109,7 +114,8 @@ def measure(seed: int, days: float, cases: Sequence[Case] = CASES) -> Measured:
     for _ in range(DAY_BINS // CHUNK):
         for _ in venue.take(CHUNK):
             pass
-    snapshots, high = [], {rate: [-APART_BINS] for rate in DECADES}
+    snapshots: list[tuple[int, Flow, list[State]]] = []
+    high = {rate: [-APART_BINS] for rate in DECADES}
     alarms = dict.fromkeys(DECADES, 0)
     chunks = round(days * DAY_BINS / CHUNK)
     for chunk in range(chunks):
@@ -146,7 +152,23 @@ def _plant(venue: Venue, case: Case) -> dict[str, float]:
     }
 
 
-def measure_all(seeds: Sequence[int], days: float, jobs: int) -> list[Measured]:
-    """Several venues, `jobs` at a time."""
+def run(jobs: int) -> Study:
+    """VENUES venues on scoring seeds."""
+    seeds = range(SCORING_FROM, SCORING_FROM + 10_000 * VENUES, 10_000)
     with ProcessPoolExecutor(jobs) as pool:
-        return list(pool.map(measure, seeds, [days] * len(seeds)))
+        measured = list(pool.map(measure, seeds, [DAYS] * VENUES))
+    days = sum(m.days for m in measured)
+    rows = [["", *DECADES]]
+    for case in CASES:
+        trials = sum(m.trials[case.name] for m in measured)
+        rows.append([f"{case.name} ({trials})"])
+        for rate in DECADES:
+            delays = [delay for m in measured for delay in m.found[case.name][rate]]
+            middle = f", {np.median(delays):.1f} s" if delays else ""
+            rows[-1].append(f"{len(delays) / trials:.0%}{middle}")
+    wrong = {rate: sum(m.alarms[rate] for m in measured) for rate in DECADES}
+    due = {rate: days * DAY_BINS / 10**least for rate, least in DECADES.items()}
+    told = [f"{wrong[rate]}, promised {due[rate]:.1f}" for rate in DECADES]
+    rows.append([f"alarms in {days:.1f} quiet days", *told])
+    data = {"days": days, "wrong": wrong, "promised": due, "venues": [asdict(m) for m in measured]}
+    return Study("clustered", "Bursts in clustered flow: found, median delay", columns(rows), data)

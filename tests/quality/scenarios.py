@@ -10,7 +10,7 @@ from monitor.config import Config
 from monitor.scoring.plan import planned_logs
 from monitor.scoring.score import score
 from monitor.scoring.table import table
-from tests.quality import Study
+from tests.quality.study import Study
 
 PLAN: Final = Path(__file__).parent / "plan.toml"
 
