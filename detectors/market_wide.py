@@ -17,7 +17,7 @@ STREAMS_MIN: Final = 5.0
 
 class MarketWide:
     """One stream a feature: the venue's total, in which no symbol counts beyond a few times its
-    recent mean, so that it takes many symbols to move it.
+    recent mean, and the loudest not beyond the mean, so that it takes many symbols to move it.
 
     recent: (F, S) mean counts a bin over about a minute. block: (F, S) what this block adds to it.
     """
@@ -42,10 +42,10 @@ class MarketWide:
             self.bank.skip()
         seen = np.isfinite(x)
         cut = np.where(seen, x, 0.0)
-        if self.blocks:
-            limit = np.floor(SHARE_MAX * self.recent) + 3.0  # whole, so that sums are exact
-            cut = np.minimum(cut, limit)
-        total = np.where(seen.any(axis=2), cut.sum(axis=2), np.nan)
+        if self.blocks:  # in whole numbers, so that sums are exact
+            cut = np.minimum(cut, np.floor(SHARE_MAX * self.recent) + 3.0)
+        loudest = (cut - np.floor(self.recent)).max(axis=2, initial=0.0)
+        total = np.where(seen.any(axis=2), cut.sum(axis=2) - loudest, np.nan)
         found = self.bank.update(total, frame.bin)
         score = np.where(self._streams() >= STREAMS_MIN, found.score, np.nan)
         self.block += cut.sum(axis=0)

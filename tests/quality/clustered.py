@@ -104,8 +104,8 @@ class Venue:
         """Continue from a snapshot, with other chance."""
         self.bin, self.flow = snapshot[0], deepcopy(snapshot[1])
         self.flow.rng = np.random.default_rng(seed)
-        for part, state in zip(self._parts, snapshot[2], strict=True):
-            part.restore(state)
+        for number, part in enumerate(self._parts):
+            part.restore(snapshot[2][number])
 
 
 def measure(seed: int, days: float, cases: Sequence[Case] = CASES) -> Measured:
