@@ -176,16 +176,14 @@ def test_evidence_never_falls_as_a_score_rises() -> None:
 def test_tests_that_are_too_loud_on_quiet_days_are_believed_less() -> None:
     """A day in which the best of tests that depend on each other reaches 5 decades every hour."""
     test, fresh = CorrelatedTest(1, OPTIONS), CorrelatedTest(1, OPTIONS)
-    rng = np.random.default_rng(8)
+    calm, loud = np.zeros((1, 1)), np.full((1, 1), 5.0 + np.log10(TESTS))
     for block in range(24 * 900):
-        best = 5.0 if block % 900 == 0 else rng.exponential(0.4)
-        score = np.zeros((BLOCK, 1))
-        score[0] = best + np.log10(TESTS)
-        test.update(block * BLOCK, [verdict(score)], venue(0.0, BLOCK))
-    loud = [verdict(np.array([[7.0]]))]
-    believed = test.update(0, loud, venue(0.0)).score[0]
+        score = loud if block % 900 == 0 else calm  # only a block's last bin: the rest is silent
+        test.update(block * BLOCK + BLOCK - 1, [verdict(score)], venue(0.0))
     assert promised(test, 5.0) == pytest.approx(np.log10(3600 * 4), abs=0.5)  # once an hour
-    assert believed < fresh.update(0, loud, venue(0.0)).score[0] - 0.3
+    seven = [verdict(np.array([[7.0]]))]
+    believed = test.update(0, seven, venue(0.0)).score[0]
+    assert believed < fresh.update(0, seven, venue(0.0)).score[0] - 0.3
 
 
 def test_what_is_loud_is_not_taken_for_quiet() -> None:

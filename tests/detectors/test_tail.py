@@ -12,7 +12,7 @@ USUAL, COARSE = BurstOptions(), BurstOptions(bin_ns=7_500_000_000)
 
 
 def at(tail: Tail, *values: float) -> list[float]:
-    return tail.decades(np.array([values]))[0].tolist()
+    return [float(k) for k in tail.decades(np.array([values]))[0]]
 
 
 def test_a_tail_without_observations_is_its_prior() -> None:
