@@ -70,7 +70,7 @@ _decode: Final = msgspec.msgpack.Decoder(_Wire).decode
 
 
 def encode_frames(message: Frames, names: Names) -> bytes:
-    """The same content gives the same bytes, whatever the order of arrival."""
+    """A message of a shard with these tables as bytes."""
     keys = np.concatenate([np.empty(0, np.int64), *(frame.keys for frame in message.frames)])
     symbols, symbol_rows = _table(keys >> ACCOUNT_BITS & SYMBOL_MASK, names.symbols.names)
     accounts, account_rows = _table(keys & ACCOUNT_MASK, names.accounts.names)
@@ -114,10 +114,8 @@ def _codes(names: Sequence[str], table: Interner) -> NDArray[np.int64]:
 
 
 def _table(codes: NDArray[np.int64], names: Sequence[str]) -> tuple[list[str], NDArray[np.int64]]:
-    """The names that codes stand for, sorted, and (n,) the row in them of each code's name."""
-    used, inverse = np.unique(codes, return_inverse=True)
-    found = [names[code] for code in used.tolist()]
-    by_name = sorted(range(len(found)), key=found.__getitem__)
-    row_of = np.empty(len(found), np.int64)
-    row_of[by_name] = np.arange(len(found))
-    return [found[i] for i in by_name], row_of[inverse]
+    """The names that codes stand for, and (n,) the row in them of each code's name."""
+    used = np.zeros(len(names), bool)
+    used[codes] = True
+    row_of = np.cumsum(used) - 1
+    return [names[code] for code in np.flatnonzero(used).tolist()], row_of[codes]
