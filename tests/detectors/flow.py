@@ -60,7 +60,9 @@ class Flow:
         own, self._own_now = self._walk(self._own, self._own_now, bins)
         now = 2.0 * np.pi * (self.bins + np.arange(bins)) / (DAY_S * BINS_PER_S)
         self.bins += bins
-        rate: Floats = self.mean * np.exp(common + own) * (1.0 + self._season * np.sin(now))[:, None]
+        rate: Floats = (
+            self.mean * np.exp(common + own) * (1.0 + self._season * np.sin(now))[:, None]
+        )
         if boost is not None:
             rate = rate * boost
         if self.dispersion.max() <= 1.0:

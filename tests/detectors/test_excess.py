@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy.optimize import minimize_scalar
 
-from detectors.excess import nats
+from detectors.excess import CERTAIN, nats
 
 
 def deviance(c: float, mean: float, shape: float) -> float:
@@ -24,8 +24,8 @@ def definition(c: float, e: float, counting: float, wander2: float) -> float:
     return float(found.fun)
 
 
-def one(c: float, e: float, counting: float, wander2: float) -> float:
-    return float(nats(*(np.array([value]) for value in (c, e, counting, wander2)))[0])
+def one(c: float, e: float, counting: float, wander2: float, known: float = CERTAIN) -> float:
+    return float(nats(*(np.array([value]) for value in (c, e, counting, wander2, known)))[0])
 
 
 @pytest.mark.parametrize("e", [0.02, 0.5, 7.0, 300.0, 60_000.0])
@@ -53,9 +53,17 @@ def test_without_counting_noise_the_excess_is_log_normal() -> None:
 
 def test_more_is_more_surprising_and_noise_less() -> None:
     counts = np.linspace(10.1, 500.0, 400)
-    same = np.full(400, 10.0)
-    quiet = nats(counts, same, np.full(400, 2.0), np.full(400, 0.04))
+    same, sure = np.full(400, 10.0), np.full(400, CERTAIN)
+    quiet = nats(counts, same, np.full(400, 2.0), np.full(400, 0.04), sure)
     assert (np.diff(quiet) > 0).all()
-    assert (nats(counts, same, np.full(400, 4.0), np.full(400, 0.04)) < quiet).all()
-    assert (nats(counts, same, np.full(400, 2.0), np.full(400, 0.08)) < quiet).all()
+    assert (nats(counts, same, np.full(400, 4.0), np.full(400, 0.04), sure) < quiet).all()
+    assert (nats(counts, same, np.full(400, 2.0), np.full(400, 0.08), sure) < quiet).all()
     assert one(10.0 + 1e-9, 10.0, 2.0, 0.04) == pytest.approx(0.0, abs=1e-9)
+
+
+def test_noise_known_by_few_samples_makes_evidence_grow_by_its_logarithm_only() -> None:
+    certain = one(80.0, 20.0, 2.0, 0.01)
+    for known in (4.0, 50.0, 1e4):
+        expected = known / 2.0 * np.log1p(2.0 * certain / known)
+        assert one(80.0, 20.0, 2.0, 0.01, known) == pytest.approx(expected)
+    assert one(80.0, 20.0, 2.0, 0.01, 4.0) < 0.5 * certain < one(80.0, 20.0, 2.0, 0.01, 1e4)

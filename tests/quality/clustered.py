@@ -92,20 +92,22 @@ class Venue:
             yield self.test.update(frame.bin, *verdicts).score
         self.bin += bins
 
-    @property
-    def _parts(self) -> tuple[Burst, MarketWide, CorrelatedTest]:
-        return self.burst, self.wide, self.test
-
     def snapshot(self) -> tuple[int, Flow, list[State]]:
         """Everything that what comes next depends on."""
-        return self.bin, deepcopy(self.flow), [part.state() for part in self._parts]
+        return (
+            self.bin,
+            deepcopy(self.flow),
+            [self.burst.state(), self.wide.state(), self.test.state()],
+        )
 
     def go_back(self, snapshot: tuple[int, Flow, list[State]], seed: int) -> None:
         """Continue from a snapshot, with other chance."""
         self.bin, self.flow = snapshot[0], deepcopy(snapshot[1])
         self.flow.rng = np.random.default_rng(seed)
-        for number, part in enumerate(self._parts):
-            part.restore(snapshot[2][number])
+        burst, wide, test = snapshot[2]
+        self.burst.restore(burst)
+        self.wide.restore(wide)
+        self.test.restore(test)
 
 
 def measure(seed: int, days: float, cases: Sequence[Case] = CASES) -> Measured:
