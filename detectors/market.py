@@ -53,7 +53,7 @@ class MarketFactor:
             part, held = rows.rows[scale], rows.held[:, scale]
             longer = filled[rows.bin[part], scale + 1]
             if scale < HEARD:
-                common[part] = longer
+                common[part] = np.maximum(longer, 1.0)  # a stall in the longer one is not theirs
             elif part.stop > part.start:
                 at = slice(part.start - quick, part.stop - quick)
                 common[part] = longer + share[at] * (raw[at] - longer)
