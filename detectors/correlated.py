@@ -20,7 +20,7 @@ from detectors.mixture import BELIEFS, SIZE
 from detectors.nullcheck import NullCheck
 from detectors.options import BurstOptions
 from detectors.tail import LN10, Tail, TailPrior
-from detectors.windows import SCALES
+from detectors.windows import LENGTHS, SCALES
 
 TESTS: Final = 3
 MIXTURES_DECADES: Final = float(np.log10(4.0))  # many mixtures, which hear much the same
@@ -32,6 +32,7 @@ SD_MIN: Final = (
 )
 MEMORY_S: Final = 1800.0
 WARM_UP_S: Final = 60.0
+WARM_UP_WINDOWS: Final = 8.0  # of its own length, before a mixture's spread is known at all
 QUIET_DECADES: Final = 5.0  # up to here a mixture's mean is learned
 # The mixture of few streams is a logarithm already: its tail begins at a value, in nats. That of
 # many streams is a sum, and begins at so many standard deviations.
@@ -74,7 +75,10 @@ class CorrelatedTest:
         self.best = 0.0
         self.heard = False  # whether any stream had an opinion in this block
         self._fade = BLOCK / options.bins(MEMORY_S)
-        self._warm_blocks = max(1, round(options.bins(WARM_UP_S) / BLOCK))
+        lengths = np.array(LENGTHS) / BLOCK
+        self._filled = np.ceil(1.5 * lengths)  # blocks until a window can be whole
+        self._warm = np.maximum(options.bins(WARM_UP_S) / BLOCK, WARM_UP_WINDOWS * lengths)
+        self._worth = np.minimum(1.0, 1.0 / lengths)  # of a block's sample, as windows overlap
         scales = (signals + 1) * SCALES
         self.tails = [Tail(scales, prior, options) for prior in PRIORS]
         self.venue = Tail(1, VENUE, options)
@@ -128,24 +132,30 @@ class CorrelatedTest:
         away = (each - self.mean).reshape(bins, -1, len(BELIEFS), SCALES)
         spread = sd.reshape(-1, len(BELIEFS), SCALES)
         found = np.full(each.shape[:2], -np.inf)
-        warm = self.blocks >= self._warm_blocks
+        samples = self.blocks - self._filled
+        warm = samples >= self._warm
+        known = np.maximum(samples * self._worth, 1.0)
         for belief, tail in enumerate(self.tails):
             value = away[:, :, belief] / (1.0 if IN_NATS[belief] else spread[:, belief])
+            if not IN_NATS[belief]:  # a spread known by few samples: Student's tail
+                value = np.sign(value) * np.sqrt(known * np.log1p(value**2 / known))
+            value = np.where(warm, value, 0.0)
             flat = value.reshape(bins, -1).T
-            if warm:
+            if warm.any():
                 tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
             decades = tail.decades(flat).T.reshape(value.shape).max(axis=2)
             np.maximum(found, decades, out=found)
         decided = found - np.log10(TESTS) - MIXTURES_DECADES
-        return decided if warm else np.full(found.shape, -np.inf)
+        return decided if warm.any() else np.full(found.shape, -np.inf)
 
     def _learn(self) -> None:
         """A block has ended."""
         if np.isfinite(self.sample).all() and self.best < QUIET_DECADES:
             sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
-            known = self.blocks >= self._warm_blocks
-            cut = np.minimum(self.sample, self.mean + 6.0 * sd) if known else self.sample
-            rate = max(self._fade, 1.0 / (self.blocks + 1))
+            samples = np.tile(self.blocks - self._filled, len(BELIEFS))
+            known = samples >= np.tile(self._warm, len(BELIEFS))
+            cut = np.where(known, np.minimum(self.sample, self.mean + 6.0 * sd), self.sample)
+            rate = np.maximum(self._fade, 1.0 / (np.maximum(samples, 0.0) + 1.0))
             self.mean = self.mean + rate * (cut - self.mean)
             self.square = self.square + rate * (cut**2 - self.square)
             self.blocks += 1

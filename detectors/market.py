@@ -38,14 +38,14 @@ class MarketFactor:
         self.held = np.ones(SCALES)
 
     def update(
-        self, rows: Plan, sums: Floats, mean: Floats, noise: Noise, usable: Bools
+        self, rows: Plan, sums: Floats, panel: NDArray[np.intp], noise: Noise
     ) -> tuple[Floats, Floats]:
-        """Factors of a frame. sums: (2, R, S) counts and means of each row; usable: (S,).
+        """Factors of a frame. sums: (2, R, S) counts and means of each row; panel: the streams
+        that are listened to.
 
         Returns (R,) the factor of each row, and (T, SCALES) the one that holds at each bin.
         """
         quick = rows.rows[HEARD].start
-        panel = _panel(mean, usable)
         raw, share = _robust(rows.scale[quick:], sums[:, quick:], panel, noise)
         common = np.ones(rows.scale.size)
         filled = np.ones((len(rows.held), SCALES + 1))
@@ -96,7 +96,7 @@ def _robust(
     return np.maximum(factor, FACTOR_MIN), share
 
 
-def _panel(mean: Floats, usable: Bools) -> NDArray[np.intp]:
+def market_panel(mean: Floats, usable: Bools) -> NDArray[np.intp]:
     """Indices of the busiest usable streams, at most PANEL, in the order of streams."""
     streams = np.flatnonzero(usable)
     if streams.size > PANEL:

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Detail, Floats, State, grow, nest, pack, unnest, unpack
 from detectors.excess import CERTAIN, nats
-from detectors.market import MarketFactor
+from detectors.market import MarketFactor, market_panel
 from detectors.mixture import BELIEFS, SIZE, mixture
 from detectors.noise import Noise
 from detectors.options import BurstOptions
@@ -30,9 +30,11 @@ SCALES_DECADES: Final = float(np.log10(4.0))  # the best of many windows, which 
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
 LONG: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length > 2 * HOPS)
+FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
 PRIOR: Final = TailPrior(level=6.0, share=0.1, excess=2.0)
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
+_LENGTHS = np.array(LENGTHS, np.float64)[:, None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +75,7 @@ class SurpriseBank:
         self.best = np.empty(0)
         self.held = np.empty((SCALES, 0))
         self.held_mixture = np.zeros((SCALES, len(BELIEFS)))
+        self.panel: NDArray[np.intp] | None = None  # of this block, once it was needed
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
@@ -81,6 +84,7 @@ class SurpriseBank:
             for part in (self.background, self.noise, self.windows, self.tail):
                 part.resize(streams)
             self.noise.refresh(self.background.mean)
+            self.panel = None
 
     def skip(self) -> None:
         """The input was silent for long: evidence that spans the silence means nothing."""
@@ -89,6 +93,7 @@ class SurpriseBank:
         self.windows.forget(np.ones(self.best.size, bool))
         self.held[:] = 0.0
         self.held_mixture[:] = 0.0
+        self.panel = None
         self.alarmed[:] = False
         self.alarm_blocks[:] = 0.0
         self.best[:] = 0.0
@@ -106,11 +111,11 @@ class SurpriseBank:
         filled = np.ones((len(x), SCALES))
         if self.factor is not None:
             usable = warm & ~self.alarmed
-            of_row, filled = self.factor.update(
-                rows, sums, self.background.mean, self.noise, usable
-            )
+            if self.panel is None:
+                self.panel = market_panel(self.background.mean, usable)
+            of_row, filled = self.factor.update(rows, sums, self.panel, self.noise)
         expected = sums[1] * of_row[:, None]
-        loud = self._weigh(rows, sums[0], expected, last, of_row)
+        loud = self._weigh(rows, sums, expected, last, of_row)
         score = np.where(seen & warm, self._score(rows, loud, x.shape[1]), np.nan)
         joint = self._mixture(rows, loud)
         detail = self._detail(filled)
@@ -122,12 +127,15 @@ class SurpriseBank:
         return Surprise(score, joint, detail)
 
     def _weigh(
-        self, rows: Plan, counts: Floats, expected: Floats, last: Floats, of_row: Floats
+        self, rows: Plan, sums: Floats, expected: Floats, last: Floats, of_row: Floats
     ) -> _Loud:
         """The windows of warm streams that hold more than expected, and by how much."""
+        counts, means = sums
         excess = counts - expected
         limit = EXCESS_SD**2 * self.noise.variance(expected, rows.scale)
+        whole = FULL * self.background.mean * _LENGTHS[rows.scale]
         loud = (excess > 0) & (excess * excess > limit) & self.background.warm
+        loud &= means >= whole  # what began anew in its midst is a window of another length
         for scale in LONG:  # what is over is not news
             part = rows.rows[scale]
             rest = last[0, part] - of_row[part, None] * last[1, part]
@@ -211,6 +219,7 @@ class SurpriseBank:
         self.noise.learn(self.background.mean, cold)
         self._forget(cold | settled)
         self.best = np.zeros_like(self.best)
+        self.panel = None
 
     def _forget(self, streams: Bools) -> None:
         """Evidence of these streams starts anew."""
@@ -240,6 +249,7 @@ class SurpriseBank:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, ("held_mixture", *self._PER_STREAM), state)
+        self.panel = None
         if self.factor is not None:
             self.factor.held = np.array(state["factor"], dtype=np.float64)
         for name in ("background", "noise", "windows", "tail"):

@@ -30,7 +30,7 @@ from tests.quality.study import Study, columns
 STREAMS: Final = 200
 SEASON: Final = 0.3
 DAY_BINS: Final = int(DAY_S * BINS_PER_S)
-VENUES: Final = 4
+VENUES: Final = 2
 DAYS: Final = 1.5  # a venue, after its day of learning
 SNAPSHOTS: Final = 6  # moments of the second day that bursts are planted at
 CHUNK: Final = 150 * BLOCK
