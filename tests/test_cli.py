@@ -10,7 +10,7 @@ import pytest
 from tests.live import minutes_of_trouble
 
 START_NS = 1_760_000_000_000_000_000
-COMMANDS = ("run", "replay", "score", "demo", "check", "convert")
+COMMANDS = ("run", "replay", "score", "demo", "check", "convert", "simulate")
 
 
 def foreshock(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:

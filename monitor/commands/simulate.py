@@ -2,6 +2,7 @@
 
 import re
 import sys
+import textwrap
 import time
 from collections.abc import Iterator
 from contextlib import nullcontext
@@ -16,11 +17,13 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from monitor.events import NS_PER_S
 from monitor.labels import Labels, write_labels
 from monitor.logfile import log_writer, unusable_output
+from monitor.pretty import WIDTH
 from monitor.pretty import duration as length
 from monitor.simulator import PROFILES, SCENARIOS, Options, Simulation
 from monitor.simulator.options import START_NS, SimulationError
 
 _DURATION: Final = re.compile(r"(\d+(?:\.\d+)?)(s|m|h|d)")
+INDENT: Final = 26  # of the sentences in the list
 _SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3_600.0, "d": 86_400.0}
 
 
@@ -30,7 +33,8 @@ def list_scenarios() -> None:
         click.echo(f"{title}:")
         for name, scenario in SCENARIOS.items():
             if scenario.decoy == decoy:
-                click.echo(f"  {name:23} {scenario.sentence}")
+                sentence = textwrap.wrap(scenario.sentence, WIDTH - INDENT)
+                click.echo(f"  {name:{INDENT - 2}}" + f"\n{' ' * INDENT}".join(sentence))
     click.echo(f"Profiles: {', '.join(PROFILES)}")
 
 

@@ -140,9 +140,8 @@ class Ledger:
 
     def open_interest(self) -> Ints:
         """(S,) lots held by all who are long."""
-        held = np.zeros(self.symbols, np.int64)
-        np.add.at(held, self.symbol, np.maximum(self.position, 0))
-        return held
+        held = np.bincount(self.symbol, np.maximum(self.position, 0), self.symbols)
+        return held.astype(np.int64)
 
 
 def _accounts(rng: np.random.Generator, symbols: int) -> tuple[Ints, Names]:

@@ -74,11 +74,12 @@ def match(book: Book, orders: MarketOrders) -> Fills:
     row, wanted = orders.row[queue], orders.lots[queue]
     first = np.flatnonzero(starts(row))
     rows = row[first]
-    slots, resting = book.rested(rows)
-    offered, asked = resting.sum(axis=1), np.add.reduceat(wanted, first)
+    asked = np.add.reduceat(wanted, first)
+    slots, rested = _within_reach(*book.rested(rows), asked)
+    offered = rested[:, -1]
     base = np.zeros(rows.size + 1, np.int64)
     np.cumsum(np.maximum(offered, asked), out=base[1:])
-    rested_end = (np.cumsum(resting, axis=1) + base[:-1, None]).ravel()
+    rested_end = (rested + base[:-1, None]).ravel()
     place = np.cumsum(starts(row)) - 1
     ordered = np.cumsum(wanted)
     order_end = ordered + (base[:-1] - ordered[first] + wanted[first])[place]
@@ -101,6 +102,13 @@ def match(book: Book, orders: MarketOrders) -> Fills:
     )
     _take(book, fills)
     return fills
+
+
+def _within_reach(slots: Ints, lots: Ints, asked: Ints) -> tuple[Ints, Ints]:
+    """Slots that orders may reach, the same number in each row, and the lots up to each of them."""
+    rested = np.cumsum(lots, axis=1)
+    reach = int((rested < asked[:, None]).sum(axis=1).max()) + 1
+    return slots[:, :reach], rested[:, :reach]
 
 
 def _take(book: Book, fills: Fills) -> None:

@@ -40,6 +40,49 @@ class Profile(Struct, frozen=True, kw_only=True):
     silent_share: float = 0.1
 
 
+def _fitted(
+    *,
+    rate: float,
+    orders: float,
+    market: float,
+    usd: float,
+    cluster: float,
+    fast: float,
+    slow: float,
+) -> Profile:
+    """One symbol like another, without moods in common: what a single symbol's log can tell."""
+    return Profile(
+        symbol_events_per_s=rate,
+        order_share=orders,
+        market_share=market,
+        order_usd=usd,
+        cluster_mean=cluster,
+        alert=0.6 if cluster > 2.0 else 0.02,
+        fast_sd=fast,
+        fast_s=4.0,
+        slow_sd=slow,
+        slow_s=150.0,
+        common_sd=0.0,
+        branching=0.0,
+        season=0.0,
+        skew=0.0,
+        silent_share=0.0,
+    )
+
+
+# All but the first are what `python -m tests.simulator.fit` made of real order logs.
 PROFILES: Final[dict[str, Profile]] = {
     "perp": Profile(),
+    "lobster-aapl": _fitted(
+        rate=5.14, orders=0.418, market=0.1045, usd=22_300.0, cluster=4.88, fast=0.880, slow=0.509
+    ),
+    "lobster-amzn": _fitted(
+        rate=6.74, orders=0.409, market=0.01615, usd=34_800.0, cluster=6.37, fast=0.706, slow=0.390
+    ),
+    "bitstamp": _fitted(
+        rate=2.86, orders=0.319, market=0.00132, usd=60_000.0, cluster=1.076, fast=0.078, slow=0.040
+    ),
+    "binance": _fitted(
+        rate=1264.0, orders=0.4805, market=0.0518, usd=300.0, cluster=239.0, fast=0.264, slow=0.135
+    ),
 }

@@ -115,7 +115,19 @@ def fit(name: str, target: Likeness) -> tuple[Profile, Likeness]:
             order_usd=order_usd(profile.order_usd, target, achieved),
         )
         print(f"{name} round {number}: {achieved}", file=sys.stderr)  # noqa: T201 - a program
-    return profile, simulated(profile, seed=ROUNDS, symbols=symbols, seconds=seconds)
+    achieved = simulated(profile, seed=ROUNDS, symbols=symbols, seconds=seconds)
+    return at_true_rate(profile, achieved), achieved
+
+
+def at_true_rate(profile: Profile, achieved: Likeness) -> Profile:
+    """The same flow, its shares measured by what came rather than by what was planned."""
+    more = achieved.per_s / achieved.cancel / profile.symbol_events_per_s
+    return msgspec.structs.replace(
+        profile,
+        symbol_events_per_s=profile.symbol_events_per_s * more,
+        order_share=profile.order_share / more,
+        market_share=profile.market_share / more,
+    )
 
 
 def size_of_trial(target: Likeness) -> tuple[int, int]:
