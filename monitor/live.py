@@ -1,9 +1,13 @@
 """The live half of the shell: which partitions are held, from where, and who is waited for."""
 
-from collections.abc import Callable, Collection, Mapping
+import asyncio
+import contextlib
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from dataclasses import replace
+from typing import Final
 
 import structlog
+from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from monitor.bins import NEVER, PartitionClock, Resume
 from monitor.checkpoint import CheckpointError, CheckpointStore
@@ -13,6 +17,7 @@ from monitor.pipeline import Pipeline
 from monitor.records import Partition
 from monitor.sources.kafka import KafkaSource
 
+RETRY_S: Final = 2.0
 _log = structlog.get_logger(__name__)
 
 
@@ -126,6 +131,19 @@ class Holdings:
     def hold_back(self, source: KafkaSource) -> None:
         """Pause partitions that run ahead of the slowest one that is waited for."""
         source.hold(ahead(self.pipeline.fold.partitions, self.config.kafka.run_ahead_s))
+
+
+async def persist(consume: Callable[[], Awaitable[None]], stopping: asyncio.Event) -> None:
+    """Consume until stopped, anew after every failure: brokers that vanish are waited for."""
+    while not stopping.is_set():
+        try:
+            await consume()
+        except KafkaConnectionError as error:
+            _log.warning("no broker answers", error=str(error))
+        except KafkaError as error:
+            _log.warning("reading failed; trying again", error=repr(error))
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(stopping.wait(), RETRY_S)
 
 
 def silent(

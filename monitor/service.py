@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Final
 
 import structlog
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from monitor.bins import PartitionClock
 from monitor.calibration import configured
@@ -17,14 +16,13 @@ from monitor.exporter import Exporter
 from monitor.frames import Decision
 from monitor.http import Status, serve
 from monitor.incidents import Incident
-from monitor.live import Holdings
+from monitor.live import Holdings, persist
 from monitor.outputs import Outputs
 from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
 from monitor.sources.assignor import OneActive
 from monitor.sources.kafka import KafkaSource
 
-RETRY_S: Final = 2.0
 TICK_S: Final = 0.5
 FLUSH_S: Final = 10.0
 _log = structlog.get_logger(__name__)
@@ -64,22 +62,9 @@ class Service:
         self.outputs.start()
         async with serve(self.config.http, self.status):
             try:
-                while not self._stopping.is_set():
-                    try:
-                        await self._consume()
-                    except KafkaConnectionError as error:
-                        _log.warning("no broker answers", error=str(error))
-                    except KafkaError as error:
-                        _log.warning("reading failed; trying again", error=repr(error))
-                    await self._pause(RETRY_S)
+                await persist(self._consume, self._stopping)
             finally:
                 await self.outputs.stop()
-
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
 
     async def _consume(self) -> None:
         """Join the group and read until stopped or until the client gives up."""

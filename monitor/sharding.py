@@ -11,14 +11,13 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 import structlog
-from aiokafka.errors import KafkaConnectionError, KafkaError
 
 from monitor.bins import NEVER, Resume
 from monitor.config import Config
 from monitor.errors import UserError
 from monitor.exporter import Exporter
 from monitor.http import Status, serve
-from monitor.live import ahead, silent
+from monitor.live import ahead, persist, silent
 from monitor.outputs import Outputs
 from monitor.records import Partition, RawBatch
 from monitor.shard import Shard
@@ -27,7 +26,6 @@ from monitor.sources.kafka import KafkaSource, client_options
 from monitor.sources.spread import Spread
 from monitor.sources.topics import partition_counts
 
-RETRY_S: Final = 2.0
 TICK_S: Final = 0.5
 HEARTBEAT_S: Final = 2.0  # whoever starts to read the frames learns this soon who is idle
 _log = structlog.get_logger(__name__)
@@ -44,6 +42,7 @@ class ShardService:
         self.status = Status(self.exporter)
         self._stopping = asyncio.Event()
         self._busy = asyncio.Lock()  # held while state is between two consistent points
+        self._in_doubt = False  # whether something was taken from the shard and not published
         self._heard_s: dict[Partition, float] = {}
         self._saved_s = self._ticked_s = self._told_s = 0.0
         self._source: KafkaSource | None = None
@@ -59,26 +58,13 @@ class ShardService:
         self.outputs.start()
         async with serve(self.config.http, self.status):
             try:
-                while not self._stopping.is_set():
-                    try:
-                        await self._consume()
-                    except KafkaConnectionError as error:
-                        _log.warning("no broker answers", error=str(error))
-                    except KafkaError as error:
-                        _log.warning("begun again from what was committed", error=repr(error))
-                    await self._pause(RETRY_S)
+                await persist(self._consume, self._stopping)
             finally:
                 await self.outputs.stop()
 
-    async def _pause(self, seconds: float) -> None:
-        try:
-            await asyncio.wait_for(self._stopping.wait(), seconds)
-        except TimeoutError:
-            return
-
     async def _consume(self) -> None:
         """Join the group, read and publish until stopped or until the client gives up."""
-        self.shard = Shard(self.config)
+        self.shard, self._in_doubt = Shard(self.config), False
         await self._check_topics()
         options = client_options(self.config.kafka)
         publisher = self._publisher = Publisher(options, self.config.scale.frames_topic)
@@ -143,7 +129,9 @@ class ShardService:
         assert self._publisher is not None
         messages = list(self.shard.messages(all_numbers=all_numbers))
         if messages:
+            self._in_doubt = True
             await self._publisher.publish(messages)
+            self._in_doubt = False
             self.status.stepped_s = time.monotonic()
             ends = [held.end_bin for held in self.shard.numbers.values() if held.end_bin != NEVER]
             self.exporter.watermark_ns = min(ends) * self.config.bin_ns
@@ -171,9 +159,9 @@ class ShardService:
             await self._commit()
 
     async def _commit(self) -> None:
-        """Offsets of what was published; nothing that closed is unpublished here."""
+        """Commit where to go on after what was published; nothing after a failure to publish."""
         self._saved_s = time.monotonic()
-        if self._source is not None and self.shard.numbers:
+        if self._source is not None and self.shard.numbers and not self._in_doubt:
             await self._source.commit(self.shard.resumes())
 
     async def _revoked(self) -> None:

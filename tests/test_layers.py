@@ -31,15 +31,15 @@ AIOKAFKA: Final = {
     "monitor/sources/positions.py": "where a moment is in the logs",
     "monitor/sources/assignor.py": "all partitions to one member",
     "monitor/sources/spread.py": "the same partitions of every topic to one member",
-    "monitor/sharding.py": "tells the errors of the client apart",
     "monitor/sinks/kafka.py": "the sink",
     "monitor/sinks/publisher.py": "the sink of a shard",
     "monitor/broker.py": "creates topics on the broker that demo and tests start",
     "monitor/sources/tap.py": "reads beside the group",
     "monitor/sources/topics.py": "asks brokers which topics there are",
+    "monitor/commands/check.py": "tells the errors of the client apart",
     "monitor/commands/record.py": "tells the errors of the client apart",
     "monitor/demo/show.py": "plays the exchange that produces",
-    "monitor/service.py": "tells the errors of the client apart",
+    "monitor/live.py": "tells the errors of the client apart",
 }
 PROMETHEUS: Final = {
     "monitor/exporter.py": "the metrics",

@@ -14,12 +14,15 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+from aiokafka.errors import KafkaTimeoutError
 from msgspec.structs import replace
 
+from monitor.bins import NEVER, Resume
 from monitor.broker import create_topics
 from monitor.config import Config, Scale
 from monitor.errors import UserError
 from monitor.incidents import encode
+from monitor.records import Partition
 from monitor.replay import Replay
 from monitor.sharding import ShardService
 from tests.apache_kafka import ApacheKafka
@@ -72,7 +75,7 @@ async def test_a_shard_killed_midway_changes_no_incident(
     frames_topic = f"{venue.prefix}frames"
     await create_topics(venue.bootstrap, {frames_topic: 3}, {"retention.ms": "-1"})
     messages = minutes_of_trouble(31)
-    cuts = [0, len(messages) // 2, len(messages) * 3 // 5, len(messages)]
+    cuts = [0, len(messages) * 2 // 5, len(messages) // 2, len(messages)]  # trouble from 3/5 on
     parts = [messages[a:b] for a, b in pairwise(cuts)]
     alone = venue.config(tmp_path)
     shard = replace(alone, scale=Scale(role="shard", frames_topic=frames_topic))
@@ -126,6 +129,38 @@ async def test_silent_numbers_hold_nothing_up_and_the_decisions_are_in_detection
     repeated = Replay(alone, [tmp_path / "log.jsonl"], decisions=audit)
     told = audit_lines(detection)
     assert told == [encode(incident) for incident in repeated.incidents()][: len(told)]
+
+
+class Broken:
+    """A publisher whose broker is gone."""
+
+    async def publish(self, messages: object) -> None:
+        raise KafkaTimeoutError(f"not taken: {messages}")
+
+
+class Committing:
+    """A source that remembers what was committed."""
+
+    def __init__(self) -> None:
+        self.commits: list[object] = []
+
+    async def commit(self, resumes: object) -> bool:
+        self.commits.append(resumes)
+        return True
+
+
+async def test_nothing_is_committed_after_frames_that_were_not_taken() -> None:
+    service, source = ShardService(Config()), Committing()
+    service._publisher, service._source = Broken(), source  # type: ignore[assignment] # stand-ins
+    orders = Partition("orders", 0)
+    service.shard.assign(orders, Resume(0, NEVER, 0), None)
+    await service._commit()
+    assert len(source.commits) == 1
+    service.shard.folds[0].partitions[orders].idle = True
+    with pytest.raises(KafkaTimeoutError):
+        await service._publish()
+    await service._commit()
+    assert len(source.commits) == 1
 
 
 async def test_a_frames_topic_that_does_not_fit_is_refused_in_words(

@@ -4,11 +4,12 @@ import asyncio
 from typing import Any
 
 import msgspec
+from aiokafka.errors import KafkaError
 
 from monitor.config import Config
 from monitor.errors import UserError
 from monitor.logs import configure
-from monitor.sources.topics import partition_counts
+from monitor.sources.topics import partition_counts, unanswered
 
 SECRET = {"sasl_password", "ssl_password"}
 
@@ -37,7 +38,10 @@ def check_brokers(config: Config) -> str:
     topics = config.all_topics
     if config.scale.role != "all":  # a number has one partition of every topic, and of frames
         topics = [*topics, config.scale.frames_topic]
-    partitions = asyncio.run(partition_counts(config.kafka, topics))
+    try:
+        partitions = asyncio.run(partition_counts(config.kafka, topics))
+    except KafkaError as error:
+        raise unanswered(config.kafka, error) from error
     if len(set(partitions.values())) > 1:
         counts = ", ".join(f"{topic} {count}" for topic, count in partitions.items())
         raise UserError(f"kafka.topics: must have the same number of partitions, have {counts}")

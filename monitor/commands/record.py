@@ -13,11 +13,11 @@ from rich.console import Console
 from rich.status import Status
 
 from monitor.config import Config
-from monitor.errors import UserError
 from monitor.logs import configure
 from monitor.pretty import duration
 from monitor.recorder import Recorder, RecordTotals
 from monitor.sources.positions import Start
+from monitor.sources.topics import unanswered
 
 
 def record_topics(config: Config, output: Path, *, start: Start, duration_s: float | None) -> None:
@@ -35,7 +35,7 @@ def record_topics(config: Config, output: Path, *, start: Start, duration_s: flo
         try:
             recorder = asyncio.run(_record(config, output, start, duration_s, show))
         except KafkaError as error:
-            raise UserError(f"reading failed: {error}") from error
+            raise unanswered(config.kafka, error) from error
     by_topic = ", ".join(f"{topic} {n:,}" for topic, n in sorted(recorder.totals.records.items()))
     topics = f" ({by_topic})" if by_topic else ""
     click.echo(f"{output}: {record_text(recorder.totals)}{topics}", err=True)

@@ -11,14 +11,11 @@ from monitor.sources.kafka import client_options
 
 
 async def partition_counts(kafka: Kafka, topics: Collection[str]) -> dict[str, int]:
-    """Topic -> partitions. Raises UserError where no broker answers or a topic is missing."""
+    """Topic -> partitions. Raises UserError for a missing topic, KafkaError."""
     admin = AIOKafkaAdminClient(**client_options(kafka))
     try:
         await admin.start()
         found = await admin.describe_topics(list(topics))
-    except KafkaError as error:
-        servers = kafka.bootstrap_servers
-        raise UserError(f"kafka.bootstrap_servers = {servers!r}: {error}") from error
     finally:
         await admin.close()
     counts = {topic["topic"]: len(topic["partitions"]) for topic in found}
@@ -26,3 +23,8 @@ async def partition_counts(kafka: Kafka, topics: Collection[str]) -> dict[str, i
     if missing:
         raise UserError(f"kafka.topics: no such topic on the brokers: {', '.join(missing)}")
     return counts
+
+
+def unanswered(kafka: Kafka, error: KafkaError) -> UserError:
+    """What the client raised, for a command that does not wait for brokers."""
+    return UserError(f"kafka.bootstrap_servers = {kafka.bootstrap_servers!r}: {error}")
