@@ -21,6 +21,7 @@ from monitor.incidents import encode
 from monitor.recorder import Recorder
 from monitor.replay import Replay
 from monitor.service import Service
+from monitor.simulator.slices import SLICE_S
 
 BASE_TOPICS = ("orders", "cancels", "leverage-changes")
 
@@ -92,7 +93,7 @@ def minutes_of_trouble(
     start = start_ns or time.time_ns() - int(seconds * 1e9)
     script = Script(leverage_from_s=46.0, pull_from_s=50.0, pull_until_s=60.0)
     exchange = Exchange(seed=seed, start_ns=start, script=script)
-    return [message for _ in range(int(seconds * 20)) for message in exchange.slice()]
+    return [message for _ in range(round(seconds / SLICE_S)) for message in exchange.slice()]
 
 
 def replayed(config: Config, *logs: Path) -> list[bytes]:

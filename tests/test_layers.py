@@ -124,6 +124,15 @@ def test_the_core_imports_nothing_outside_the_core(path: str) -> None:
             assert module in allowed, f"{path} imports {name}"
 
 
+@pytest.mark.parametrize("path", files("monitor/simulator"))
+def test_the_simulated_venue_has_no_clock_and_no_chance_but_its_seed(path: str) -> None:
+    impure = {name for name in imports(path) if top(name) in IMPURE_MODULES}
+    assert not impure, f"{path} imports {impure}"
+    for node in ast.walk(tree_of(path)):
+        if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):
+            assert "options.seed" in ast.unparse(node), f"{path}:{node.lineno} draws without a seed"
+
+
 def test_few_files_know_the_kafka_client() -> None:
     assert importers("aiokafka") <= AIOKAFKA.keys()
 
@@ -140,7 +149,7 @@ def test_sources_and_sinks_never_meet() -> None:
 
 
 def test_edges_do_not_import_the_shell() -> None:
-    rooms = ("service", "replay", "cli", "commands", "demo", "scoring")
+    rooms = ("service", "replay", "cli", "commands", "demo", "scoring", "simulator")
     shell = tuple(f"monitor.{room}" for room in rooms)
     for path in [*files("monitor/sources"), *files("monitor/sinks"), "monitor/exporter.py"]:
         up = {name for name in imports(path) if name.startswith(shell)}

@@ -12,11 +12,12 @@ from aiokafka import AIOKafkaProducer
 
 from monitor.broker import create_topics, embedded_broker
 from monitor.config import Checkpoint, Config, Http, Kafka
-from monitor.demo.exchange import HIT, SLICE_NS, SYMBOLS, Exchange, Script
+from monitor.demo.exchange import HIT, SYMBOLS, Exchange, Script
 from monitor.incidents import Incident
 from monitor.logs import configure
 from monitor.pretty import incident_text
 from monitor.service import Service
+from monitor.simulator.slices import SLICE_S
 
 PARTITIONS: Final = 3
 STATUS_EVERY_S: Final = 15.0
@@ -82,7 +83,7 @@ async def _publish(bootstrap: str, seed: int) -> None:
         exchange = Exchange(seed=seed, start_ns=time.time_ns())
         due_s = time.monotonic()
         while True:
-            due_s += SLICE_NS / 1e9
+            due_s += SLICE_S
             await asyncio.sleep(max(0.0, due_s - time.monotonic()))
             for topic, key, value in exchange.slice():
                 await producer.send(topic, value, key=key.encode())

@@ -50,8 +50,13 @@ def gear_up(
 
 def on_the_way(geared: list[Gearing], per_s: float, share: float) -> list[Gearing]:
     """Changes while a share of the way is gone: more and more of them, to higher and higher."""
-    height, pace = 0.4 + 0.6 * share, per_s * (0.2 + 0.8 * share)
-    return [Gearing(g.holders, np.ceil(height * g.leverage), pace) for g in geared]
+    return at_height(geared, per_s * (0.2 + 0.8 * share), share)
+
+
+def at_height(geared: list[Gearing], per_s: float, share: float) -> list[Gearing]:
+    """Changes to what the cohort sets when a share of the way is gone."""
+    height = 0.4 + 0.6 * share
+    return [Gearing(g.holders, np.ceil(height * g.leverage), per_s) for g in geared]
 
 
 def leverage_ramp(cast: Casting) -> Plot:

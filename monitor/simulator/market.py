@@ -56,9 +56,8 @@ class Market:
         self.engine = Engine(rng, self.ledger)
         self.history = History()
         self._rate = options.events_per_s * self.traded.share
-        self.programme = programme(
-            options, Venue(self.traded, self.ledger, self.prices, self._rate)
-        )
+        self.venue = Venue(self.traded, self.ledger, self.prices, self._rate)
+        self.programme = programme(options, self.venue)
         self._intensity = Intensity(rng, len(names), self._profile)
         self._quoting = Quoting(rng, self.book, self.ledger, self.traded)
         self._lines = Lines(self.traded, self.ledger)

@@ -70,7 +70,7 @@ class Prices:
             was, now = before.rank[:, side], after.rank[:, side]
             seen: Bools = (was != NOTHING) & (now != NOTHING)
             there = np.where(seen, np.abs(now), 1) / np.where(seen, np.abs(was), 1)
-            # A bare side says no more than that the price went as far as it may in one step.
+            # A bare side says that the price went on, and not how far.
             bare = (was != NOTHING) & (now == NOTHING)
             moved += 0.5 * np.where(bare, -sign * 0.25 * _STEP_MAX, np.log(there))
         self.reference += np.clip(IMPACT * moved, -_STEP_MAX, _STEP_MAX)

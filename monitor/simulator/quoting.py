@@ -133,9 +133,10 @@ class Quoting:
         book = self._book
         at_ns = self._after_trades(due, hit)
         order = np.lexsort((at_ns, due.slot))
-        slot, at_ns, places = due.slot[order], at_ns[order], due.places[order]
-        placed = self._new_orders(slot, at_ns, places, reference, found, controls)
+        slot, places = due.slot[order], due.places[order]
         first = starts(slot)
+        at_ns = _one_after_another(first, at_ns[order])
+        placed = self._new_orders(slot, at_ns, places, reference, found, controls)
         last = np.ones(slot.size, np.bool_)
         last[:-1] = first[1:]
         cancels = Orders(
@@ -192,6 +193,12 @@ class Quoting:
         holder = np.where(made, maker, self._ledger.random_traders(rng, symbol))
         rank = np.where(places, rank, NOTHING)
         return Orders(slot, rank, lots, holder, number, at_ns)
+
+
+def _one_after_another(first: Bools, at_ns: Ints) -> Ints:
+    """Times that differ within a slot, so that an order never leaves as it comes."""
+    here = np.arange(first.size)
+    return np.asarray(at_ns + here - np.maximum.accumulate(np.where(first, here, 0)))
 
 
 def _found(first: Bools, rested: Ints, placed: Ints) -> Ints:

@@ -11,9 +11,9 @@ from click.testing import CliRunner, Result
 
 from monitor.cli import main
 from monitor.commands.simulate import seconds
-from monitor.labels import LabelError, LabelledEvent, Labels, labels_bytes, read_labels
+from monitor.labels import LabelError, LabelledEvent, Labels, Size, labels_bytes, read_labels
 from monitor.seeds import purpose
-from monitor.simulator import PROFILES, SCENARIOS, Options
+from monitor.simulator import PROFILES, SCENARIOS, Options, Simulation
 from monitor.simulator.options import SimulationError
 
 BRIEF = ["--seed", "3", "--duration", "20s", "--symbols", "3", "--rate", "300"]
@@ -157,6 +157,20 @@ def test_labels_survive_a_file(tmp_path: Path) -> None:
     path.write_bytes(labels_bytes(label()))
     assert read_labels(path) == label()
     assert msgspec.json.decode(path.read_bytes())["schema"] == 1
+
+
+@pytest.mark.parametrize("size", ["small", "medium", "large"])
+@pytest.mark.parametrize("scenario", SCENARIOS)
+def test_every_scenario_is_cast_even_on_the_smallest_venue(scenario: str, size: Size) -> None:
+    options = Options(seed=9, scenario=scenario, size=size, symbols=1, duration_s=2.0)
+    simulation = Simulation(options)
+    for _ in simulation.events():
+        pass
+    truth = simulation.labels()
+    assert msgspec.json.decode(labels_bytes(truth), type=Labels) == truth
+    (told,) = (event for event in truth.events if event.scenario == scenario)
+    assert told.symbols == ["BTC-PERP"]
+    assert told.size == size
 
 
 def test_what_is_no_label_file_is_one_line(tmp_path: Path) -> None:

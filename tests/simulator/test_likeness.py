@@ -16,7 +16,7 @@ def test_a_fitted_profile_has_the_dispersion_of_its_log(name: str) -> None:
         pytest.skip(f"needs the real data, absent here: ../shared/data/{LOGS[name][1]}")
     target = real(name)
     symbols, seconds = size_of_trial(target)
-    achieved = simulated(PROFILES[name], seed=SEED, symbols=symbols, seconds=min(seconds, 600))
+    achieved = simulated(PROFILES[name], seed=SEED, symbols=symbols, seconds=min(seconds, 400))
     # Of heavy-tailed counts over minutes, a ratio of variances is known to a third at best.
     assert achieved.vmr_1s == pytest.approx(target.vmr_1s, rel=0.3), SEED
     assert achieved.vmr_10s == pytest.approx(target.vmr_10s, rel=0.4), SEED

@@ -4,8 +4,9 @@ import numpy as np
 import pytest
 
 from monitor.events import Kind
-from monitor.simulator import SCENARIOS, Options
-from monitor.simulator.controls import Controls
+from monitor.simulator import SCENARIOS, Options, Simulation
+from monitor.simulator.casting import Act
+from monitor.simulator.controls import Controls, Pressing
 from monitor.simulator.market import Market
 from tests.simulator.tape import ONSET_S, SEED, SYMBOLS, Tape, tape
 
@@ -115,9 +116,26 @@ def test_the_forced_wave_comes_of_the_mechanics_after_its_onset(scenario: str) -
     assert scenario == "cascade" or told.liquidations["adl"] > 50, SEED
 
 
+def test_the_same_shock_on_a_venue_without_leverage_and_with_a_full_book_passes() -> None:
+    simulation = Simulation(Options(seed=SEED, symbols=SYMBOLS, rate=900.0, duration_s=150.0))
+    symbols, sellers = np.arange(5), simulation.market.ledger.traders_of(0)[:1]
+
+    def shock(controls: Controls, since_s: float) -> None:
+        if since_s < 12.0:
+            controls.drift[symbols] -= 0.02 / 12.0
+        controls.pressing.append(Pressing(sellers, 1, 5_000.0, 5.0))
+
+    act = Act("cascade", False, "medium", ONSET_S, 40.0, shock, symbols)
+    simulation.market.programme.acts.append(act)
+    for _ in simulation.events():
+        pass
+    (told,) = (event for event in simulation.labels().events if event.scenario == "cascade")
+    assert told.first_forced_wave_ns is None, SEED
+
+
 def test_a_quiet_venue_has_no_forced_wave_and_few_liquidations() -> None:
-    quiet = tape("quiet", 480)
-    assert quiet.liquidations.total() < 60, SEED
+    quiet = tape("quiet", 240)
+    assert quiet.liquidations.total() < 30, SEED
     assert all(event.decoy for event in quiet.labels.events)
 
 
@@ -143,7 +161,6 @@ def test_a_listing_is_silent_until_it_trades() -> None:
     told = tape("listing")
     (row,) = told.cast
     assert told.counts[: int(ONSET_S), row].sum() == 0
-    assert told.counts[int(ONSET_S) + 1 :, row, Kind.ORDER].min() >= 0
     assert told.counts[50:, row].sum() > 100, SEED
 
 
