@@ -70,6 +70,12 @@ def read(path: Path) -> Calibration:
         raise CalibrationError(f"{path}: is no calibration: {error}") from error
 
 
+def seeds(config: Config) -> frozenset[int]:
+    """The simulated logs that the configured calibration was learned from."""
+    name = config.detectors.calibration
+    return frozenset() if name is None else frozenset(read(Path(name)).seeds)
+
+
 def configured(config: Config) -> State | None:
     """What detectors.calibration names, checked against the configuration, None where it names
     nothing. Raises CalibrationError."""

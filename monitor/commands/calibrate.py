@@ -23,7 +23,7 @@ WEEK_HOURS = 168.0
 def calibrate_logs(
     config: Config, logs: Sequence[Path], labels: Sequence[Path], output: Path
 ) -> None:
-    """Learn from quiet logs, one after the other, and write what was learned."""
+    """Learn from quiet logs, read side by side as `replay` reads them, and write what was learned."""
     seeds = [_tuning_seed(path) for path in labels]
     started = time.perf_counter()
     fresh = msgspec.structs.replace(

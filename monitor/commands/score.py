@@ -10,12 +10,12 @@ import msgspec
 from rich.console import Console
 from rich.progress import Progress
 
+from monitor import calibration
 from monitor.config import Config
 from monitor.errors import UserError
 from monitor.incidents import Severity
 from monitor.scoring.folder import stored_logs
 from monitor.scoring.plan import planned_logs
-from monitor.scoring.purpose import calibrated_seeds
 from monitor.scoring.score import score
 from monitor.scoring.scorecard import Scorecard
 from monitor.scoring.table import table
@@ -44,7 +44,7 @@ def score_logs(
             config,
             severity=severity,
             tuning=tuning,
-            calibrated=calibrated_seeds(_calibration(config)),
+            calibrated=calibration.seeds(config),
             jobs=jobs,
             on_log=lambda _: advance(),
         )
@@ -69,8 +69,3 @@ def _write(card: Scorecard, path: Path) -> None:
         path.write_bytes(msgspec.json.format(msgspec.json.encode(card)) + b"\n")
     except OSError as error:
         raise UserError(f"{path}: cannot be written: {error.strerror}") from error
-
-
-def _calibration(config: Config) -> Path | None:
-    path = getattr(config, "calibration", None)  # None too where thresholds are built in
-    return None if path is None else Path(path)

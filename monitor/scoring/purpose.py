@@ -2,10 +2,6 @@
 
 from collections import Counter
 from collections.abc import Collection, Sequence
-from pathlib import Path
-
-import msgspec
-from msgspec import Struct
 
 from monitor.errors import UserError
 from monitor.seeds import Purpose, purpose
@@ -51,21 +47,3 @@ def _listed(seeds: Sequence[int]) -> str:
     shown = ", ".join(map(str, sorted(seeds)[:SEEDS_SHOWN]))
     more = len(seeds) - SEEDS_SHOWN
     return f"seed{'s' * (len(seeds) > 1)} {shown}{f' and {more} more' if more > 0 else ''}"
-
-
-class _Calibration(Struct):
-    """The part of a calibration file that scoring must know; live venues have no seeds."""
-
-    seeds: list[int] | None = None
-
-
-def calibrated_seeds(path: Path | None) -> frozenset[int]:
-    """The seeds that a calibration file was measured on; raises SeedError if it is none."""
-    if path is None:
-        return frozenset()
-    try:
-        return frozenset(msgspec.json.decode(path.read_bytes(), type=_Calibration).seeds or ())
-    except OSError as error:
-        raise SeedError(f"{path}: cannot be read: {error.strerror}") from error
-    except msgspec.DecodeError as error:
-        raise SeedError(f"{path}: not a calibration: {error}") from error

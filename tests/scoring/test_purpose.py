@@ -1,11 +1,8 @@
 """Tuning and scoring seeds never meet."""
 
-import json
-from pathlib import Path
-
 import pytest
 
-from monitor.scoring.purpose import SeedError, agreed_purpose, calibrated_seeds
+from monitor.scoring.purpose import SeedError, agreed_purpose
 
 
 def test_seeds_of_one_purpose_agree() -> None:
@@ -36,17 +33,3 @@ def test_what_the_thresholds_were_measured_on_is_not_scored() -> None:
 def test_a_seed_counts_once() -> None:
     with pytest.raises(SeedError, match=r"seed 1000002: one log a seed"):
         agreed_purpose([1_000_002, 1_000_003, 1_000_002], calibrated=(), tuning=False)
-
-
-def test_a_calibration_file_names_its_seeds_or_none(tmp_path: Path) -> None:
-    file = tmp_path / "calibration.json"
-    file.write_text(json.dumps({"seeds": [3, 5], "tails": {}}))
-    assert calibrated_seeds(file) == {3, 5}
-    file.write_text(json.dumps({"seeds": None}))
-    assert calibrated_seeds(file) == frozenset()
-    assert calibrated_seeds(None) == frozenset()
-    file.write_text("no")
-    with pytest.raises(SeedError, match="not a calibration"):
-        calibrated_seeds(file)
-    with pytest.raises(SeedError, match="cannot be read"):
-        calibrated_seeds(tmp_path / "nowhere.json")

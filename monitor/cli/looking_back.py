@@ -1,0 +1,120 @@
+"""Commands over incident logs."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from monitor.cli.options import config_option, one_line_errors
+from monitor.settings import load
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@click.option("--json", "as_json", is_flag=True, help="JSON lines even on a terminal.")
+@click.option("--strict", is_flag=True, help="End with exit status 2 at the first bad record.")
+@click.option(
+    "--dead-letters",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write bad records to this file, with origin and reason.",
+)
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The audit log of the run that is replayed: repeats when it stopped waiting for "
+    "partitions that had nothing to say.",
+)
+@one_line_errors
+def replay(
+    logs: tuple[Path, ...],
+    config_path: Path | None,
+    as_json: bool,
+    strict: bool,
+    dead_letters: Path | None,
+    decisions: Path | None,
+) -> None:
+    """Run incident LOGS through the same code as a live venue.
+
+    A log is JSON lines (.jsonl, .jsonl.zst, .jsonl.gz), events or the
+    envelopes that `record` writes, or .parquet with a column a field. Several
+    logs are read side by side, by their own clocks. The same logs and settings
+    give the same incidents, byte for byte.
+
+    Incidents go to stdout: as JSON lines, or readable on a terminal. The
+    closing line on stderr counts events, bad and late ones.
+    """
+    from monitor.commands.replay import replay_logs
+
+    replay_logs(
+        load(config_path),
+        logs,
+        as_json=as_json or not sys.stdout.isatty(),
+        strict=strict,
+        dead_letters=dead_letters,
+        decisions=decisions,
+    )
+
+
+@click.command()
+@click.argument("paths", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--from",
+    "source",
+    required=True,
+    type=click.Choice(["lobster", "bitstamp", "binance"]),
+    help="The form of the files.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The incident log to write: .jsonl, .jsonl.zst or .jsonl.gz.",
+)
+@one_line_errors
+def convert(paths: tuple[Path, ...], source: str, output: Path) -> None:
+    """Turn real order logs into an incident log.
+
+    \b
+    lobster   NASDAQ messages: the .zip as LOBSTER delivers it
+    bitstamp  order events in CSV, plain or .xz
+    binance   USD-M futures stream captures, "local_ns json" a line, .gz
+
+    Several files become one log, in the order of time.
+    """
+    from monitor.commands.convert import convert_logs
+
+    convert_logs(source, paths, output)
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@click.option(
+    "--labels",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What `simulate` wrote beside a log; a scoring seed is refused. May be repeated.",
+)
+@click.option(
+    "-o",
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The calibration to write, JSON; name it in detectors.calibration.",
+)
+@one_line_errors
+def calibrate(
+    logs: tuple[Path, ...], config_path: Path | None, labels: tuple[Path, ...], output: Path
+) -> None:
+    """Learn from quiet LOGS how often quiet flow looks unusual.
+
+    A running monitor learns this too, but for its first day it can only be
+    stricter than it need be. Give it a calibration and it starts where the
+    logs ended: a day of quiet flow of the same venue is good, a week better.
+    Bursts in the logs are learned as normal, so look at what is said of them.
+    """
+    from monitor.commands.calibrate import calibrate_logs
+
+    calibrate_logs(load(config_path), logs, labels, output)

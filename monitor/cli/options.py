@@ -1,0 +1,39 @@
+"""What commands share: the configuration, and failures as one clear line."""
+
+import sys
+from collections.abc import Callable
+from functools import wraps
+from pathlib import Path
+from typing import ParamSpec, TypeVar
+
+import click
+
+from monitor.errors import UserError
+
+P = ParamSpec("P")
+R = TypeVar("R")
+EXIT_UNUSABLE = 2
+
+config_option = click.option(
+    "-c",
+    "--config",
+    "config_path",
+    type=click.Path(path_type=Path, dir_okay=False),
+    envvar="FORESHOCK_CONFIG",
+    help="TOML file; without it every setting has its default. Any setting can also come from "
+    "the environment, e.g. FORESHOCK_KAFKA__BOOTSTRAP_SERVERS.",
+)
+
+
+def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
+    """What the user can mend ends in one line and exit status 2, never in a traceback."""
+
+    @wraps(command)
+    def wrapped(*args: P.args, **kwargs: P.kwargs) -> R:
+        try:
+            return command(*args, **kwargs)
+        except UserError as error:
+            click.echo(f"foreshock: {' '.join(str(error).split())}", err=True)
+            sys.exit(EXIT_UNUSABLE)
+
+    return wrapped
