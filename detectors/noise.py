@@ -37,7 +37,7 @@ _PER_STREAM = {
     "sample": np.nan,
     "waiting": np.nan,
 }
-_STATE = ("start", "pooled", "counting", "wander2", "known", *_PER_STREAM)
+_STATE = ("start", "taught", "pooled", "counting", "wander2", "known", *_PER_STREAM)
 
 
 class Noise:
@@ -45,7 +45,8 @@ class Noise:
 
     counting: (S,) variance over mean of single bins. wander2: (SCALES, S) variance of log rates.
     known: (SCALES, S) how many samples they rest on.
-    pooled: (SCALES, 1) that of all streams, and start, what it was believed to be at first.
+    pooled: (SCALES, 1) wander2 of all streams. start: what it was believed to be at first, from
+    as many samples as were taught.
     """
 
     def __init__(self, options: BurstOptions) -> None:
@@ -58,6 +59,7 @@ class Noise:
         self.sample = np.empty((2, SCALES, 0))
         self.waiting = np.empty((max(1, options.bins(options.delay_s) // BLOCK), 2, SCALES, 0))
         self.start = np.full((SCALES, 1), options.wander**2)
+        self.taught = np.zeros((SCALES, 1))
         self.pooled = self.start
 
     def resize(self, streams: int) -> None:
@@ -120,14 +122,24 @@ class Noise:
         unit = (e + self.counting / self.options.wander**2) ** 2
         heard = (self.squares / unit).sum(axis=1, keepdims=True)
         weight = (self.weights / unit).sum(axis=1, keepdims=True)
-        start = PRIOR_SAMPLES * self.start
-        self.pooled = np.maximum((start + heard) / (PRIOR_SAMPLES + weight), WANDER2_MIN)
+        trust = PRIOR_SAMPLES + np.minimum(self.taught, BORROWED_MAX)
+        self.pooled = np.maximum((trust * self.start + heard) / (trust + weight), WANDER2_MIN)
         own = self.weights + PRIOR_SAMPLES * unit
         raw = (self.squares + PRIOR_SAMPLES * unit * self.pooled) / own
         raised = 1.0 + caution / np.sqrt(PRIOR_SAMPLES + self.weights / e**2)
         self.wander2 = np.maximum(raw, WANDER2_MIN) * raised
-        others = self.samples.sum(axis=1, keepdims=True) - self.samples
+        others = self.samples.sum(axis=1, keepdims=True) - self.samples + self.taught
         self.known = SAMPLES_MIN + self.samples + np.minimum(others, BORROWED_MAX)
+
+    def calibration(self) -> State:
+        """How rates wander, and the samples that this rests on; (SCALES, 1) each."""
+        samples = self.samples.sum(axis=1, keepdims=True) + self.taught
+        return {"wander2": self.pooled.copy(), "samples": samples}
+
+    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run was taught."""
+        self.start = self.pooled = np.array(taught["wander2"], dtype=np.float64)
+        self.taught = np.array(taught["samples"], dtype=np.float64)
 
     def state(self) -> State:
         return pack(self, _STATE)

@@ -231,12 +231,12 @@ class SurpriseBank:
 
     def calibration(self) -> State:
         """What quiet flow has taught, that another run may begin with."""
-        return pack(self.tail, Tail.SUMS) | {"wander2": self.noise.pooled.copy()}
+        return pack(self.tail, Tail.SUMS) | self.noise.calibration()
 
     def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
         """Begin with what another run was taught."""
         self.tail.calibrate(taught)
-        self.noise.start = self.noise.pooled = np.array(taught["wander2"], dtype=np.float64)
+        self.noise.calibrate(taught)
 
     def state(self) -> State:
         """Everything that the next update depends on."""
