@@ -35,19 +35,17 @@ class Peer(Protocol):
 
 
 def our_options() -> Iterator[tuple[str, Method]]:
-    """Beliefs and how strictly they are held; when a level is the new normal; memory and bank."""
-    for caution, wander, prior in product((0.0, 0.5), (0.003, 0.01), (1.1, 1.5)):
-        changed = replace(OURS, caution=caution, wander=wander, dispersion_prior=prior)
-        label = f"caution {caution:g}, wander {wander:g}, dispersion {prior:g}"
+    """Beliefs and how strictly they are held; memories; when a level is the new normal."""
+    for caution, wander in product((0.0, 0.5, 1.0), (0.01, 0.03, 0.04, 0.06)):
+        changed = replace(OURS, caution=caution, wander=wander)
+        yield f"caution {caution:g}, wander {wander:g}", partial(ours, options=changed)
+    for background_s, noise_memory_s in product((40.96, 61.44, 122.88), (122.88, 614.4)):
+        changed = replace(OURS, background_s=background_s, noise_memory_s=noise_memory_s)
+        label = f"memory {background_s:g} s, of noise {noise_memory_s:g} s"
         yield label, partial(ours, options=changed)
-    for rebaseline_s in (20.48, 40.96, 122.88):
+    for rebaseline_s in (32.768, 98.304, 294.912):
         changed = replace(OURS, rebaseline_s=rebaseline_s)
         yield f"a new normal after {rebaseline_s:g} s", partial(ours, options=changed)
-    banks = ((1.05, 1.1, 1.25, 1.5, 2.0), (1.1, 1.2, 1.35, 1.5, 2.0))
-    for memory_s, delay_s, ratios in product((30.0, 60.0), (4.096, 8.192), banks):
-        changed = replace(OURS, background_s=memory_s, delay_s=delay_s, ratios=ratios)
-        label = f"memory {memory_s:g} s, delay {delay_s:g} s, bank from {ratios[0]:g}"
-        yield label, partial(ours, options=changed)
 
 
 def peer_options(peer: Peer, least: tuple[float, ...] = (1.1,)) -> Iterator[tuple[str, Method]]:

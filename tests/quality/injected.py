@@ -21,18 +21,20 @@ hours, so the interval of that figure is wide and a rate of a week cannot be che
 - Delay is from the burst's first moment to the end of the deciding bin.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
+from itertools import pairwise
 from statistics import median
 from typing import Any, Final
 from zlib import crc32
 
 import numpy as np
 
-from detectors.base import Floats, Frame, State
+from detectors.base import Floats, State
 from detectors.burst import Burst
 from detectors.options import BurstOptions
+from tests.detectors.flow import frames
 from tests.quality.injection import extra
 from tests.quality.matching import SECONDS_PER_DAY, Alarms, poisson_interval, wilson
 from tests.quality.real_logs import LOGS, Counted, read
@@ -106,39 +108,46 @@ class Flow:
     cells: Sequence[Cell]
 
 
-def step(burst: Burst, index: int, count: float) -> float:
-    """The score of one bin of the one stream."""
-    frame = Frame(index, (index + 1) * OPTIONS.bin_ns, np.array([[count]]), (burst.feature,))
-    return float(burst.update(frame).score[0])
+def detector(kind: str) -> Burst:
+    """The detector under study, which knows nothing yet."""
+    return Burst(f"{kind}_burst", kind, OPTIONS)
+
+
+def scored(burst: Burst, counts: Floats, first: int) -> Iterator[Floats]:
+    """The scores of the one stream from bin `first` on, some bins at a time; counts: (T,)."""
+    for frame in frames(counts[:, None], (burst.feature,), first):
+        yield burst.update(frame).score[:, 0]
 
 
 def untouched(stream: Counted, placements: Sequence[int]) -> Untouched:
-    """Run the log through, keeping the state before every placement."""
-    burst = Burst(f"{stream.kind}_burst", stream.kind, OPTIONS)
-    wanted, states, scores = frozenset(placements), {}, []
-    for index, count in enumerate(stream.counts.tolist()):
-        if index in wanted:
-            states[index] = burst.state()
-        scores.append(step(burst, index, count))
-    return Untouched(np.array(scores), states)
+    """Run the log through, keeping the state before every placement; these are in order."""
+    burst = detector(stream.kind)
+    states: dict[int, State] = {}
+    scores: list[Floats] = []
+    for start, stop in pairwise([0, *placements, stream.counts.size]):
+        if start:
+            states[start] = burst.state()
+        scores += scored(burst, stream.counts[start:stop], start)
+    return Untouched(np.concatenate(scores), states)
 
 
 def reached(
     stream: Counted, state: State, start: int, added: Floats, thresholds: Mapping[str, float]
 ) -> dict[str, float]:
     """Seconds from the start of a burst until each threshold that is reached."""
-    burst = Burst(f"{stream.kind}_burst", stream.kind, OPTIONS)
+    burst = detector(stream.kind)
     burst.restore(state)
     found: dict[str, float] = {}
     window = stream.counts[start : start + added.size + round(GRACE_S / BIN_S)].copy()
     window[: added.size] += added
-    for at, count in enumerate(window.tolist()):
-        score = step(burst, start + at, count)
+    seen = 0
+    for scores in scored(burst, window, start):
         for page, threshold in thresholds.items():
-            if page not in found and score >= threshold:
-                found[page] = (at + 1) * BIN_S
+            if page not in found and (scores >= threshold).any():
+                found[page] = (seen + int((scores >= threshold).argmax()) + 1) * BIN_S
         if len(found) == len(thresholds):
             break
+        seen += scores.size
     return found
 
 
