@@ -37,7 +37,17 @@ _PER_STREAM = {
     "sample": np.nan,
     "waiting": np.nan,
 }
-_STATE = ("start", "taught", "pooled", "counting", "wander2", "known", *_PER_STREAM)
+_STATE = (
+    "start",
+    "taught",
+    "common",
+    "taught_events",
+    "pooled",
+    "counting",
+    "wander2",
+    "known",
+    *_PER_STREAM,
+)
 
 
 class Noise:
@@ -46,7 +56,7 @@ class Noise:
     counting: (S,) variance over mean of single bins. wander2: (SCALES, S) variance of log rates.
     known: (SCALES, S) how many samples they rest on.
     pooled: (SCALES, 1) wander2 of all streams. start: what it was believed to be at first, from
-    as many samples as were taught.
+    as many samples as were taught. common, taught_events: (1, 1) the same of counting.
     """
 
     def __init__(self, options: BurstOptions) -> None:
@@ -60,6 +70,8 @@ class Noise:
         self.waiting = np.empty((max(1, options.bins(options.delay_s) // BLOCK), 2, SCALES, 0))
         self.start = np.full((SCALES, 1), options.wander**2)
         self.taught = np.zeros((SCALES, 1))
+        self.common = np.full((1, 1), options.counting_prior)
+        self.taught_events = np.zeros((1, 1))
         self.pooled = self.start
 
     def resize(self, streams: int) -> None:
@@ -112,10 +124,14 @@ class Noise:
     def refresh(self, mean: Floats) -> None:
         """Estimates from the sums: shrunk to a prior, raised while little is known."""
         caution = 0.5 * self.options.caution * np.sqrt(2.0)
+        taught = min(float(self.taught_events[0, 0]), BORROWED_MAX)
+        events = PRIOR_SAMPLES * PRIOR_EVENTS + taught
+        heard = events * float(self.common[0, 0]) + float(self.jumps.sum())
+        common = heard / (events + float(self.jump_means.sum()))
         prior = PRIOR_SAMPLES * (mean + PRIOR_EVENTS)
         weight = prior + self.jump_means
-        raw = (prior * self.options.counting_prior + self.jumps) / weight
-        raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS))
+        raw = (prior * max(common, COUNTING_MIN) + self.jumps) / weight
+        raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS) + taught)
         self.counting = np.maximum(raw * raised, COUNTING_MIN)
         e = np.maximum(mean * _LENGTHS, 1e-9)
         # What a sample weighs is fixed by the prior: by what is learned, estimate and weight swing.
@@ -126,20 +142,31 @@ class Noise:
         self.pooled = np.maximum((trust * self.start + heard) / (trust + weight), WANDER2_MIN)
         own = self.weights + PRIOR_SAMPLES * unit
         raw = (self.squares + PRIOR_SAMPLES * unit * self.pooled) / own
-        raised = 1.0 + caution / np.sqrt(PRIOR_SAMPLES + self.weights / e**2)
+        raised = 1.0 + caution / np.sqrt(trust + self.weights / e**2)
         self.wander2 = np.maximum(raw, WANDER2_MIN) * raised
         others = self.samples.sum(axis=1, keepdims=True) - self.samples + self.taught
         self.known = SAMPLES_MIN + self.samples + np.minimum(others, BORROWED_MAX)
 
     def calibration(self) -> State:
-        """How rates wander, and the samples that this rests on; (SCALES, 1) each."""
+        """How rates wander, and the samples that this rests on, (SCALES, 1) each; counting noise of
+        all streams, and the events that it rests on, (1, 1) each."""
         samples = self.samples.sum(axis=1, keepdims=True) + self.taught
-        return {"wander2": self.pooled.copy(), "samples": samples}
+        events = self.jump_means.sum() + self.taught_events
+        jumps = self.jumps.sum() + self.taught_events * self.common
+        counting = np.where(events > 0, jumps / np.maximum(events, 1e-9), self.common)
+        return {
+            "wander2": self.pooled.copy(),
+            "samples": samples,
+            "counting": counting,
+            "events": np.asarray(events),
+        }
 
     def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
         """Begin with what another run was taught."""
         self.start = self.pooled = np.array(taught["wander2"], dtype=np.float64)
         self.taught = np.array(taught["samples"], dtype=np.float64)
+        self.common = np.array(taught["counting"], dtype=np.float64)
+        self.taught_events = np.array(taught["events"], dtype=np.float64)
 
     def state(self) -> State:
         return pack(self, _STATE)

@@ -69,7 +69,7 @@ def _table(found: calibration.Calibration) -> str:
             nats = f"{excess / over * LN10:13.2f}" if over >= 1 else f"{'–':>13}"
             window_s = length * found.bin_ms / 1000
             lines.append(
-                f"{signal:15} {duration(window_s):>9} {seen:9,.0f} {over:8,.0f}  {nats}  "
+                f"{signal:15} {window_s:>7g} s {seen:9,.0f} {over:8,.0f}  {nats}  "
                 f"{wander2**0.5:5.1%}"
             )
     return "\n".join(lines)

@@ -5,13 +5,14 @@ import contextlib
 import signal
 import socket
 import time
+from pathlib import Path
 from typing import Final
 
 import click
 from aiokafka import AIOKafkaProducer
 
 from monitor.broker import create_topics, embedded_broker
-from monitor.config import Checkpoint, Config, Http, Kafka
+from monitor.config import Checkpoint, Config, Detectors, Http, Kafka
 from monitor.demo.exchange import HIT, SYMBOLS, Exchange, Script
 from monitor.incidents import Incident
 from monitor.logs import configure
@@ -19,6 +20,7 @@ from monitor.pretty import incident_text
 from monitor.service import Service
 from monitor.simulator.slices import SLICE_S
 
+QUIET: Final = Path(__file__).parent / "quiet.json"  # five quiet hours, calibrated on seed 101
 PARTITIONS: Final = 3
 STATUS_EVERY_S: Final = 15.0
 
@@ -74,6 +76,7 @@ def _config(bootstrap: str, port: int) -> Config:
         kafka=Kafka(bootstrap_servers=bootstrap, start="earliest", session_timeout_s=10.0),
         checkpoint=Checkpoint(directory=None),
         http=Http(port=port),
+        detectors=Detectors(calibration=str(QUIET)),
     )
 
 
