@@ -129,8 +129,7 @@ def test_unusual_venues_raise_no_false_alarm(
 
 
 MIXTURES_AFTER_A_STALL: Final = (
-    "the mixtures alarm at the end of about one stall of 25 s in six, as all streams come back "
-    "together under a factor that is FACTOR_MIN at the most windows"
+    "known: a mixture alarms at the end of about one stall of 25 s in six (11 of 64 tried)"
 )
 
 
