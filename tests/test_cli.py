@@ -48,9 +48,10 @@ def test_replay_puts_json_lines_on_stdout_and_one_summary_line_on_stderr(log: Pa
     assert said.returncode == 0
     changes = [json.loads(line) for line in said.stdout.splitlines()]
     assert changes[0]["change"] == "open"
+    assert changes[-1]["change"] == "close"
     assert {c["severity"] for c in changes} & {"page"}
     assert len(said.stderr.splitlines()) == 1
-    assert " events, 0 bad, 0 late, span 1 min 15 s, " in said.stderr
+    assert " events, 0 bad, 0 late, span 2 min 00 s, " in said.stderr
     assert foreshock("replay", str(log), "--json").stdout == said.stdout
 
 

@@ -192,6 +192,18 @@ def test_a_desk_restored_goes_on_as_if_nothing_had_been() -> None:
         assert rest == expected[stop:], stop
 
 
+def test_pages_are_counted_once_an_incident_and_a_restart_keeps_the_count() -> None:
+    first, second = desk(), desk()
+    told(first, 0, seen(4.5, "BTC"))
+    assert first.pages == 0
+    told(first, 1, seen(6.5, "BTC"))
+    told(first, 2, seen(8.0, "BTC"), seen(7.0, "ETH", onset=500))
+    assert first.pages == 2
+    second.restore(first.state())
+    told(second, 3, seen(9.0, "BTC"), seen(7.0, "SOL", onset=900))
+    assert second.pages == 3
+
+
 # What incidents say.
 
 

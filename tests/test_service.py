@@ -268,6 +268,7 @@ async def test_metrics_and_health_say_what_the_contract_names(
     labels = {label for f in families.values() for s in f.samples for label in s.labels}
     assert labels <= {
         "topic", "type", "reason", "partition", "le", "signal", "symbol", "severity", "version",
+        "rate",
     }  # fmt: skip
     assert (
         sum(s.value for s in families["foreshock_events"].samples if "_total" in s.name) == events

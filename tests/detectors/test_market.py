@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.base import BLOCK, Floats
-from detectors.market import FACTOR_MIN, PANEL, MarketFactor
+from detectors.market import FACTOR_MIN, HEARD, PANEL, MarketFactor
 from detectors.noise import Noise
 from detectors.options import BurstOptions
 from detectors.windows import LENGTHS, SCALES, Windows
@@ -49,14 +49,15 @@ def test_a_common_factor_is_recovered_at_every_window_length(factor: float) -> N
     np.testing.assert_allclose(found, factor, rtol=1e-6)
 
 
-def test_a_factor_has_no_lag() -> None:
+def test_a_factor_has_no_lag_and_the_shortest_windows_share_that_of_eight_bins() -> None:
     mean = np.full(60, 20.0)
     market = Market(mean)
     market.take(np.tile(mean, (2048, 1)))
     found = market.take(np.tile(1.5 * mean, (BLOCK, 1)))
     for t in (0, 3, 15):
         for scale, length in enumerate(LENGTHS[:5]):  # they move with every bin
-            expected = 1.0 + 0.5 * min(1.0, (t + 1) / length)
+            shared = max(length, LENGTHS[HEARD])
+            expected = 1.0 + 0.5 * min(1.0, (t + 1) / shared)
             assert found[t, scale] == pytest.approx(expected), f"bin {t}, {length} bins"
     assert found[15, 10] == 1.0 + 0.0  # the longest moves with the next block
     later = market.take(np.tile(1.5 * mean, (3 * BLOCK, 1)))[-1]

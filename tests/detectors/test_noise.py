@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from detectors.base import BLOCK, Floats
-from detectors.noise import WANDER2_MIN, Noise
+from detectors.base import BLOCK, Bools, Floats
+from detectors.noise import SQUARE_MAX, WANDER2_MIN, Noise
 from detectors.options import BurstOptions
 from detectors.windows import LENGTHS, SCALES, Windows
 from tests.detectors.flow import BINS_PER_S, CALM, Flow, Wander
@@ -24,14 +24,15 @@ class Learner:
         self.noise.refresh(mean)
         self.bin = 0
 
-    def take(self, counts: Floats, guarded: Floats | None = None) -> Noise:
-        nobody = np.zeros(self.mean.size, bool)
+    def take(self, counts: Floats, unknown: Bools | None = None) -> Noise:
+        if unknown is None:
+            unknown = np.zeros(self.mean.size, bool)
         for first in range(0, len(counts), BLOCK):
             block = counts[first : first + BLOCK]
             means = np.broadcast_to(self.mean, block.shape)
             rows, sums, _ = self.windows.take(self.bin, block, means)
             self.noise.watch(self.bin, rows, sums[0], sums[1])
-            self.noise.learn(self.mean, nobody if guarded is None else guarded > 0)
+            self.noise.learn(self.mean, unknown)
             self.bin += BLOCK
         return self.noise
 
@@ -66,8 +67,9 @@ def test_wandering_is_learned_at_every_window_length(seed: int) -> None:
         expected = max(averaged(WANDERING, length), WANDER2_MIN)
         ratio = float(noise.pooled[scale, 0]) / expected
         assert 0.7 < ratio < 1.5, f"seed {seed}, {length} bins: {ratio}"
+        # Squares of single bins are cut, and counting noise errs upward: a little is missed there.
         cautious = np.median(noise.wander2[scale]) / expected
-        assert 0.8 < cautious < 2.5, f"seed {seed}, {length} bins: {cautious}"
+        assert 0.7 < cautious < 1.5, f"seed {seed}, {length} bins: {cautious}"
 
 
 def test_streams_that_hardly_wander_are_not_given_much() -> None:
@@ -76,19 +78,45 @@ def test_streams_that_hardly_wander_are_not_given_much() -> None:
     assert np.median(noise.wander2[0]) < 0.01
 
 
-def test_estimates_hardly_move_from_block_to_block() -> None:
-    flow = Flow(11, 40, mean=(30.0, 60.0), own=CALM, common=CALM)
+@pytest.mark.parametrize("seed", [11, 12])
+def test_what_counts_are_judged_by_hardly_moves_from_block_to_block(seed: int) -> None:
+    flow = Flow(seed, 40, mean=(30.0, 60.0), own=CALM, common=CALM)
     learner = Learner(flow.mean)
     learner.take(flow.take(1800 * BINS_PER_S))
     for _ in range(6):
-        before = learner.noise.wander2.copy()
-        after = learner.take(flow.take(BLOCK)).wander2
-        np.testing.assert_allclose(after, before, rtol=0.2)
+        before = variances(learner)
+        learner.take(flow.take(BLOCK))
+        np.testing.assert_allclose(variances(learner), before, rtol=0.04, err_msg=f"seed {seed}")
+
+
+def variances(learner: Learner) -> Floats:
+    """(SCALES, S) of the counts that are usual in windows of each length."""
+    expected = np.array(LENGTHS)[:, None] * learner.mean
+    return learner.noise.variance(expected, np.arange(SCALES))
+
+
+def test_a_burst_however_loud_moves_the_noise_of_a_stream_by_a_bounded_share() -> None:
+    seed = 12
+    found = []
+    for ratio in (20.0, 2000.0):
+        flow = Flow(seed, 20, mean=(20.0, 60.0), common=CALM)
+        learner = Learner(flow.mean)
+        learner.take(flow.take(3600 * BINS_PER_S))
+        before = variances(learner)
+        burst = flow.take(20 * BINS_PER_S)
+        burst[:, 0] *= ratio
+        learner.take(burst)
+        learner.take(flow.take(300 * BINS_PER_S))  # until no window holds any of it
+        found.append((variances(learner) / before)[:, 0])
+    assert (found[0] > 1.0).all(), f"seed {seed}: {found[0]}"  # it is learned
+    assert (found[0] < 2.5).all(), f"seed {seed}: {found[0]}"
+    np.testing.assert_allclose(found[1], found[0], rtol=0.02, err_msg=f"seed {seed}")
 
 
 def test_a_stream_too_quiet_to_show_how_it_wanders_borrows_from_the_others() -> None:
     busy = Flow(6, 30, mean=(20.0, 60.0), own=WANDERING, common=CALM)
-    quiet = Flow(7, 10, mean=(0.005, 0.01), own=CALM, common=CALM)
+    # An event in ten minutes. Of more, whose squares are cut, comes out that they wander less.
+    quiet = Flow(7, 10, mean=(0.0002, 0.0006), own=CALM, common=CALM)
     bins = 2 * 3600 * BINS_PER_S
     counts = np.hstack([busy.take(bins), quiet.take(bins)])
     noise = Learner(np.concatenate([busy.mean, quiet.mean])).take(counts)
@@ -98,20 +126,21 @@ def test_a_stream_too_quiet_to_show_how_it_wanders_borrows_from_the_others() -> 
         assert (borrowed < 3.0 * np.median(own)).all(), LENGTHS[scale]
 
 
-def test_guarded_streams_are_not_learned_nor_what_waited() -> None:
+def test_of_a_stream_whose_mean_is_unknown_nothing_is_learned_nor_what_waited() -> None:
     flow = Flow(8, 2, mean=(20.0, 60.0), common=CALM)
     learner = Learner(flow.mean)
     learner.take(flow.take(1600))
+    unknown = np.array([True, False])
+    learner.take(flow.take(BLOCK) * 20.0, unknown)  # what is old enough is learned with this block
     before = {name: value[..., 0].copy() for name, value in _sums(learner.noise).items()}
-    guarded = np.array([1.0, 0.0])
-    learner.take(flow.take(1600) * 20.0, guarded)
+    learner.take(flow.take(1600) * 20.0, unknown)
     for name, value in _sums(learner.noise).items():
         assert (value[..., 0] == before[name]).all(), name
     assert learner.noise.counting[1] > 2.0 * learner.noise.counting[0]
 
 
 def _sums(noise: Noise) -> dict[str, Floats]:
-    names = ("jumps", "jump_means", "squares", "weights")
+    names = ("jumps", "jump_means", "squares", "weights", "samples")
     return {name: getattr(noise, name) for name in names}
 
 
@@ -143,7 +172,7 @@ def test_little_knowledge_is_met_with_caution() -> None:
     assert excess[0] > excess[1] > excess[2] > 1.0, excess
 
 
-def test_one_wild_square_adds_no_more_than_thirty_times_its_variance() -> None:
+def test_one_wild_square_adds_no_more_than_nine_times_its_variance() -> None:
     learner = Learner(np.full(1, 20.0))
     learner.take(np.full((10 * BLOCK, 1), 20.0))
     counting = learner.noise.counting[0]
@@ -152,7 +181,7 @@ def test_one_wild_square_adds_no_more_than_thirty_times_its_variance() -> None:
     wild[:BLOCK] = np.geomspace(1e3, 1e9, BLOCK)[:, None]
     learner.take(wild)
     wander2 = learner.noise.wander2[0, 0]
-    assert learner.noise.jumps[0] - before < 30.0 * (counting + 2.0 * wander2 * 20.0) * 20.0
+    assert learner.noise.jumps[0] - before < SQUARE_MAX * (counting + wander2 * 20.0) * 20.0
 
 
 def test_variance_is_counting_plus_wandering() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.options import BurstOptions
-from detectors.tail import LN10, Tail, TailPrior
+from detectors.tail import EXCESS_MAX, LN10, Tail, TailPrior
 
 PRIOR = TailPrior(level=8.0, share=0.5, excess=1.0, maxima=10.0, exceedances=10.0)
 # Four minutes are 960 bins of a quarter of a second, and two blocks of 16 bins of 7.5 seconds.
@@ -24,13 +24,13 @@ def test_a_tail_without_observations_is_its_prior() -> None:
 def test_a_tail_weighs_what_it_saw_against_its_prior() -> None:
     tail = Tail(2, PRIOR, COARSE)
     tail.resize(4)
-    loud = np.array([False, False, False, True])
+    unheard = np.array([False, False, False, True])
     for block in ((50.0, 50.0), (10.0, 2.0), (3.0, 11.0)):
-        # Four streams: three as above and one that is alarmed throughout.
+        # Four streams: three as above and one that there is no opinion on.
         for x in block:
             tail.watch(np.array([0]), np.array([[x, 0.0, 0.0, 99.0]]))
-            tail.learn(loud)
-    # A stream counts from its first whole four minutes on: two of them, of three quiet streams.
+            tail.learn(unheard)
+    # A stream counts from its first whole four minutes on: two of them, of three that are heard.
     assert tail.seen[0, 0] == pytest.approx(6.0, rel=1e-3)
     assert tail.exceeding[0, 0] == pytest.approx(2.0, rel=1e-3)
     assert tail.excess[0, 0] == pytest.approx(2.0 + 3.0, rel=1e-3)
@@ -42,13 +42,24 @@ def test_a_tail_weighs_what_it_saw_against_its_prior() -> None:
     assert found[0] == pytest.approx([first, first + 1.0 / (mean * LN10)], rel=1e-3)
 
 
-def test_a_stream_that_was_loud_once_is_left_out_until_the_next_four_minutes() -> None:
+def test_a_stream_that_was_unheard_once_is_left_out_until_the_next_four_minutes() -> None:
     tail = Tail(1, PRIOR, COARSE)
     tail.resize(1)
-    for number, loud in enumerate((False, False, True, False, False, False)):
+    for number, unheard in enumerate((False, False, True, False, False, False)):
         tail.watch(np.array([0]), np.array([[9.0]]))
-        tail.learn(np.array([loud]))
+        tail.learn(np.array([unheard]))
         assert tail.seen[0, 0] == pytest.approx(1.0 if number == 5 else 0.0)
+
+
+def test_one_maximum_adds_no_more_than_a_few_mean_excesses() -> None:
+    tail = Tail(1, PRIOR, COARSE)
+    tail.resize(1)
+    for x in (0.0, 0.0, 0.0, 1e6):  # the first four minutes are not whole
+        tail.watch(np.array([0]), np.array([[x]]))
+        tail.learn(np.zeros(1, bool))
+    mean = (10.0 * 1.0 + EXCESS_MAX * 1.0) / (10.0 + 1.0)
+    assert tail.excess[0, 0] == pytest.approx(EXCESS_MAX)
+    assert 1.0 / tail.slope[0, 0] == pytest.approx(mean * LN10)
 
 
 @pytest.mark.parametrize("seed", [3, 4])
