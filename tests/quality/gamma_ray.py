@@ -193,30 +193,31 @@ def run(jobs: int) -> Study:
 
 def _recalls(data: Mapping[str, Any]) -> str:
     """Methods against rates, the baseline and what the rates themselves are worth below."""
-    cells = [["method", *(f"{rate:g} a day" for rate in RATES_PER_DAY), "CPU µs"]]
+    cells = [["at false alarms a day of", *(f"{rate:g}" for rate in RATES_PER_DAY), "CPU µs"]]
     for name in dict.fromkeys(row["method"] for row in data["rows"]):
-        shown = [_share(row) for row in data["rows"] if row["method"] == name]
+        shown = [f"{row['recall']:.0%}" for row in data["rows"] if row["method"] == name]
         cells.append([name, *shown, f"{data['cpu_us'][name.partition(',')[0]]:.1f}"])
     cells.append(["firing at random", *(f"{share:.1%}" for share in data["at_random"]), ""])
     counts = [int(rate * data["days"]) for rate in RATES_PER_DAY]
-    cells.append(["false alarms allowed, 95 % a day", *(_rate(n, data) for n in counts), ""])
-    note = "CPU a bin and stream, median; Foreshock's is for all three statistics at once."
+    cells.append(["95 % of the rate", *(_rate(n, data) for n in counts), ""])
+    intervals = [row["interval"] for row in data["rows"]]
+    half = max(high - low for low, high in intervals) / 2.0
+    note = (
+        f"95 % intervals of recall reach at most {half:.0%} to either side.\n"
+        "CPU a bin and stream, median; Foreshock's is for all three statistics at once."
+    )
     return f"{columns(cells)}\n{note}"
 
 
 def _promises(data: Mapping[str, Any]) -> str:
-    cells = [["at the threshold that promises 1 a day", "found", "false", "95 % a day"]]
+    cells = [["at the promise of 1 a day", "found", "false", "95 % a day"]]
     for row in data["promised"]:
-        false = f"{row['false']}"
-        cells.append([row["method"], _share(row), false, _rate(row["false"], data)])
+        low, high = row["interval"]
+        share = f"{row['recall']:.0%} ({low:.0%}–{high:.0%})"
+        cells.append([row["method"], share, f"{row['false']}", _rate(row["false"], data)])
     return columns(cells)
-
-
-def _share(row: Mapping[str, Any]) -> str:
-    low, high = row["interval"]
-    return f"{row['recall']:.0%} ({low:.0%}–{high:.0%})"
 
 
 def _rate(count: int, data: Mapping[str, Any]) -> str:
     low, high = poisson_interval(count)
-    return f"{low / data['days']:.1f}–{high / data['days']:.1f}"
+    return f"{low / data['days']:.0f}–{high / data['days']:.0f}"
