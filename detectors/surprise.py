@@ -21,7 +21,7 @@ from detectors.market import MarketFactor, market_panel
 from detectors.mixture import BELIEFS, SIZE, mixture
 from detectors.noise import Noise
 from detectors.options import BurstOptions
-from detectors.tail import Tail, TailPrior
+from detectors.tail import MAXIMA_S, Tail, TailPrior
 from detectors.windows import HOPS, LENGTHS, SCALES, Plan, Windows
 
 EXCESS_SD: Final = 1.5  # standard deviations from where on an excess is weighed at all
@@ -32,7 +32,9 @@ STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must 
 LONG: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length > 2 * HOPS)
 FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
-PRIOR: Final = TailPrior(level=6.0, share=0.1, excess=2.0)
+LEVELS_NATS: Final = (1.5, 6.0)  # where tails begin: of long windows, and of short ones
+EXCESS: Final = 1.0 / 3.0  # of the level, that maxima are believed to exceed it by
+EXCESS_MIN: Final = 0.8
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 _LENGTHS = np.array(LENGTHS, np.float64)[:, None]
 
@@ -69,7 +71,7 @@ class SurpriseBank:
         self.noise = Noise(options)
         self.windows = Windows()
         self.factor = MarketFactor() if market else None
-        self.tail = Tail(SCALES, PRIOR, options)
+        self.tail = Tail(SCALES, _prior(options), options)
         self.alarmed = np.empty(0, bool)
         self.alarm_blocks = np.empty(0)
         self.best = np.empty(0)
@@ -254,3 +256,11 @@ class SurpriseBank:
             self.factor.held = np.array(state["factor"], dtype=np.float64)
         for name in ("background", "noise", "windows", "tail"):
             getattr(self, name).restore(unnest(name, state))
+
+
+def _prior(options: BurstOptions) -> TailPrior:
+    """The fewer windows of a length there are in four minutes, the lower quiet flow's maxima lie;
+    a tail that began above them all would never learn anything."""
+    windows = np.maximum(options.bins(MAXIMA_S) / _LENGTHS, 1.0)
+    level = np.clip(np.log(windows) - 0.5, *LEVELS_NATS)
+    return TailPrior(level=level, share=0.1, excess=np.maximum(EXCESS * level, EXCESS_MIN))

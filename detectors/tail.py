@@ -30,13 +30,14 @@ EXCESS_MAX: Final = 4.0  # times the mean excess, what one maximum may add
 class TailPrior:
     """What is believed before anything was seen.
 
-    level: where the tail begins. share: of maxima that exceed it. excess: mean above it.
+    level: where the tail begins. share: of maxima that exceed it. excess: mean above it. Level and
+    excess are one for all scales, or (R, 1).
     maxima, exceedances: how many observations the belief is worth.
     """
 
-    level: float
+    level: float | Floats
     share: float
-    excess: float
+    excess: float | Floats
     maxima: float = 40.0
     exceedances: float = 20.0
 
@@ -52,6 +53,7 @@ class Tail:
 
     def __init__(self, scales: int, prior: TailPrior, options: BurstOptions) -> None:
         self.prior = prior
+        self.level = np.broadcast_to(np.asarray(prior.level, np.float64), (scales, 1))
         self._blocks = max(1, round(options.bins(MAXIMA_S) / BLOCK))
         self._keep = float(np.exp(-self._blocks * BLOCK * options.bin_ns / 1e9 / MEMORY_S))
         self.blocks = 0
@@ -70,16 +72,12 @@ class Tail:
 
     def decades(self, statistic: Floats) -> Floats:
         """(R, S) -> (R, S): k where a quiet stream exceeds the value once in 10^k bins."""
-        return self._decades(statistic, self.at_level, self.slope)
+        return _decades(statistic, self.level, self.at_level, self.slope)
 
     def decades_of(self, statistic: Floats, scale: NDArray[np.intp]) -> Floats:
         """(n,) values of the scales given, (n,), in decades."""
-        return self._decades(statistic, self.at_level[scale, 0], self.slope[scale, 0])
-
-    def _decades(self, statistic: Floats, at_level: Floats, slope: Floats) -> Floats:
-        level = self.prior.level
-        below = np.maximum(statistic, 0.0) * (at_level / level)
-        return np.where(statistic < level, below, at_level + (statistic - level) * slope)
+        begin = self.level[scale, 0], self.at_level[scale, 0], self.slope[scale, 0]
+        return _decades(statistic, *begin)
 
     def resize(self, streams: int) -> None:
         """Make room for streams; a new one counts from its first whole four minutes."""
@@ -100,9 +98,9 @@ class Tail:
 
     def _end_maxima(self) -> None:
         heard = np.isfinite(self.maxima)
-        over = heard & (self.maxima > self.prior.level)
+        over = heard & (self.maxima > self.level)
         limit = EXCESS_MAX / (self.slope * LN10)
-        excess = np.where(over, np.minimum(self.maxima - self.prior.level, limit), 0.0)
+        excess = np.where(over, np.minimum(self.maxima - self.level, limit), 0.0)
         self.seen = self.seen * self._keep + heard.sum(axis=1, keepdims=True)
         self.exceeding = self.exceeding * self._keep + over.sum(axis=1, keepdims=True)
         # Sorted, so that the order of streams cannot change a bit of the sum.
@@ -122,3 +120,8 @@ class Tail:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         unpack(self, ("maxima", "blocks", *self.SUMS), state)
         self._refresh()
+
+
+def _decades(statistic: Floats, level: Floats, at_level: Floats, slope: Floats) -> Floats:
+    below = np.maximum(statistic, 0.0) * (at_level / level)
+    return np.where(statistic < level, below, at_level + (statistic - level) * slope)

@@ -109,7 +109,7 @@ def digest(config: Config, calibration: State | None = None) -> str:
         config.bin_ms,
         config.input,
         config.topics,
-        config.detectors,
+        msgspec.structs.replace(config.detectors, calibration=None),  # what it taught counts
         config.incidents,
         config.input_topics,
         taught,

@@ -89,14 +89,16 @@ class Venue:
 def minutes_of_trouble(
     seed: int, *, seconds: float = 120.0, start_ns: int | None = None
 ) -> list[tuple[str, str, bytes]]:
-    """Traffic that ends now, with leverage going wrong after 66 s, and orders and cancels from 70
-    to 80 s, twelvefold: an incident that opens at about 70 s and closes by 115 s.
+    """Traffic that ends now, with leverage piling up after 66 s, and makers pulling their quotes
+    from 70 to 82 s: an incident that opens at about 70 s and closes by 115 s.
 
     It has to be past the first minute and loud. Until then the mixtures have no opinion, and of
     single streams so little is known that no burst counts for more than two or three decades.
     """
     start = start_ns or time.time_ns() - int(seconds * 1e9)
-    script = Script(leverage_from_s=66.0, pull_from_s=70.0, pull_until_s=80.0, pull_ratio=12.0)
+    script = Script(
+        leverage_from_s=66.0, pull_from_s=70.0, pull_until_s=82.0, leverage_per_s=60.0, haste=40.0
+    )
     exchange = Exchange(seed=seed, start_ns=start, script=script)
     return [message for _ in range(round(seconds / SLICE_S)) for message in exchange.slice()]
 

@@ -23,7 +23,7 @@ WEEK_HOURS = 168.0
 def calibrate_logs(
     config: Config, logs: Sequence[Path], labels: Sequence[Path], output: Path
 ) -> None:
-    """Learn from quiet logs, read side by side as `replay` reads them, and write what was learned."""
+    """Learn from quiet logs, read side by side as `replay` does, and write what was learned."""
     seeds = [_tuning_seed(path) for path in labels]
     started = time.perf_counter()
     fresh = msgspec.structs.replace(
@@ -82,9 +82,10 @@ def _verdict(config: Config, found: calibration.Calibration) -> str:
     """What this much flow can and cannot promise."""
     budget = config.incidents.page_budget_per_week
     wanted = WEEK_HOURS / budget
+    promise = f"a budget of {budget:g} wrong page{'s' * (budget != 1)} a week"
     if found.quiet_hours >= wanted:
-        return f"a budget of {budget:g} wrong pages a week rests on flow that long"
+        return f"{promise} rests on flow that long"
     return (
-        f"a budget of {budget:g} wrong pages a week is one in {duration(wanted * 3600)}; that "
+        f"{promise} is one in {duration(wanted * 3600)}; that "
         f"reaches {wanted / found.quiet_hours:.0f} times beyond the flow seen, along its tail"
     )

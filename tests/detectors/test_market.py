@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.base import BLOCK, Floats
-from detectors.market import FACTOR_MIN, HEARD, PANEL, MarketFactor
+from detectors.market import FACTOR_MIN, HEARD, PANEL, MarketFactor, market_panel
 from detectors.noise import Noise
 from detectors.options import BurstOptions
 from detectors.windows import LENGTHS, SCALES, Windows
@@ -30,8 +30,9 @@ class Market:
         for first in range(0, len(counts), BLOCK):
             block = counts[first : first + BLOCK]
             means = np.broadcast_to(self.mean, block.shape)
+            panel = market_panel(self.mean, self.usable)
             rows, sums, _ = self.windows.take(self.bin, block, means)
-            _, filled = self.factor.update(rows, sums, self.mean, self.noise, self.usable)
+            _, filled = self.factor.update(rows, sums, panel, self.noise)
             found.append(filled)
             self.bin += len(block)
         return np.concatenate(found)
