@@ -1,12 +1,15 @@
-"""Every scenario and decoy in every size, on scoring seeds, with the default configuration."""
+"""Every scenario and decoy in every size, on scoring seeds, with the defaults and a calibration on
+five quiet hours of a tuning seed, as a venue would have it."""
 
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from monitor import calibration
 from monitor.commands.score import progress
-from monitor.config import Config
+from monitor.config import Config, Detectors
+from monitor.demo.show import QUIET
 from monitor.scoring.plan import planned_logs
 from monitor.scoring.score import score
 from monitor.scoring.table import table
@@ -16,10 +19,12 @@ PLAN: Final = Path(__file__).parent / "plan.toml"
 
 
 def run(jobs: int) -> Study:
-    """What `foreshock score --simulate tests/quality/plan.toml` says."""
+    """What `foreshock score --simulate tests/quality/plan.toml` says with that calibration."""
     logs = planned_logs(PLAN)
     with progress(len(logs)) as advance:
-        card = score(logs, Config(), jobs=jobs, on_log=lambda _: advance())
+        config = Config(detectors=Detectors(calibration=str(QUIET)))
+        taught = calibration.seeds(config)
+        card = score(logs, config, calibrated=taught, jobs=jobs, on_log=lambda _: advance())
     return Study(
         name="scenarios",
         title="Scenarios and decoys of the simulated venue",
