@@ -51,7 +51,7 @@ def test_quiet_flow_is_learned_and_a_replay_begins_with_it(quiet: Quiet, tmp_pat
     assert found["seeds"] == [3]
     assert 0.05 < found["quiet_hours"] < 0.17
     *_, verdict, closing = said.stderr.splitlines()
-    assert "a budget of 1 wrong pages a week is one in 7 d 00 h; that reaches " in verdict
+    assert "a budget of 1 wrong page a week is one in 7 d 00 h; that reaches " in verdict
     assert closing.startswith(f"{output}: {found['quiet_hours']:.1f} quiet hours from ")
     config = tmp_path / "foreshock.toml"
     config.write_text(f'[detectors]\ncalibration = "{output}"\n')

@@ -25,6 +25,7 @@ def made(config: Config, hours: float = 30.0) -> Calibration:
     """As if that many hours had been seen, in which every twentieth maximum was in the tail."""
     detection = Pipeline(config).detection
     of_kind = {"seen": hours * 15.0, "exceeding": hours * 0.75, "excess": hours, "wander2": 0.04}
+    of_kind |= {"samples": 900.0 * hours, "counting": 1.5, "events": 5000.0 * hours}
     detection.calibrate(
         {
             name: np.full_like(array, of_kind[name.rpartition(".")[2]])

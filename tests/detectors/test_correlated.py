@@ -12,6 +12,7 @@ from detectors.correlated import SCORE_MAX, TESTS, CorrelatedTest, Evidence
 from detectors.mixture import SIZE
 from detectors.options import BurstOptions
 from detectors.tail import EXCESS_MAX, LN10
+from detectors.windows import SCALES
 
 OPTIONS = BurstOptions()
 HALF_HOUR = 450  # blocks
@@ -131,7 +132,7 @@ def test_many_weak_streams_are_evidence_that_none_of_them_is() -> None:
     now = quiet.feed(test, HALF_HOUR)
     score, mixture = np.full(200, 0.5), np.full(SIZE, 0.5)
     score[:30] = 3.0
-    mixture[-1] = 30.0  # of many streams, at the longest window
+    mixture[SCALES + 4] = 30.0  # of many streams, in 4 s
     found = test.update(now, [verdict(score, mixture)], venue(0.2))
     assert found.streams.max() < 1.0
     assert found.mixture.max() > 6.0
@@ -143,7 +144,7 @@ def test_a_mixture_over_all_signals_adds_up_what_each_of_them_says() -> None:
     test, quiet = CorrelatedTest(3, OPTIONS), Quiet(5, signals=3)
     now = quiet.feed(test, HALF_HOUR)
     mixture = np.full(SIZE, 0.5)
-    mixture[-2] = 6.0
+    mixture[SCALES + 4] = 6.0
     each = verdict(np.full(30, 0.5), mixture)
     found = test.update(now, [each] * 3, venue(0.2))
     assert found.mixture.shape == (1, 4)
@@ -188,7 +189,7 @@ def test_tests_that_are_too_loud_on_quiet_days_are_believed_less() -> None:
 
 def test_what_is_loud_is_learned_but_for_no_more_than_a_few_mean_excesses() -> None:
     test, quiet = CorrelatedTest(1, OPTIONS), Quiet(9)
-    now = quiet.feed(test, HALF_HOUR)
+    now = quiet.feed(test, 2 * HALF_HOUR)
     centre = {name: getattr(test, name).copy() for name in ("mean", "square")}
     tails = (*test.tails, test.venue)
     before = [(tail.seen.copy(), tail.excess.copy(), 1.0 / (tail.slope * LN10)) for tail in tails]
@@ -200,14 +201,16 @@ def test_what_is_loud_is_learned_but_for_no_more_than_a_few_mean_excesses() -> N
         assert (getattr(test, name) == value).all(), name
     for tail, (seen, excess, mean) in zip(tails, before, strict=True):
         np.testing.assert_allclose(tail.seen, seen + 1.0, rtol=1e-3)
-        np.testing.assert_allclose(tail.excess, excess + EXCESS_MAX * mean, rtol=1e-3)
+        grown, most = tail.excess - excess, EXCESS_MAX * mean
+        assert (grown <= most * 1.001).all()
+        np.testing.assert_allclose(grown[:8], most[:8], atol=0.02)  # of windows seen often enough
     again = test.update(now + 60 * BLOCK, [loud], venue(20.0, BLOCK))
-    assert again.score.max() > 0.8 * found.score.max()  # the next is heard
+    assert again.score.max() > 0.7 * found.score.max()  # the next is heard
 
 
 def test_a_mixture_has_no_opinion_before_it_knows_quiet() -> None:
     test, quiet = CorrelatedTest(1, OPTIONS), Quiet(10)
-    warm_up = 15  # blocks in a minute
+    warm_up = 16  # a block until the shortest windows are whole, and those of a minute
     now = quiet.feed(test, warm_up - 1)
     assert np.isneginf(test.update(now, quiet.take(BLOCK), venue(0.2, BLOCK)).mixture).all()
     assert np.isfinite(test.update(now + BLOCK, quiet.take(1), venue(0.2)).mixture).all()

@@ -154,7 +154,7 @@ def test_what_simulate_writes_is_what_score_reads(tmp_path: Path) -> None:
     for scenario, seed in seeds.items():
         log, beside = tmp_path / f"{scenario}.jsonl.zst", tmp_path / f"{scenario}.labels.json"
         asked = ["--seed", str(seed), "--scenario", scenario, "--size", "large"]
-        asked += ["--duration", "100s", "--onset", "70s", "--symbols", "4", "--rate", "300"]
+        asked += ["--duration", "220s", "--onset", "180s", "--symbols", "4", "--rate", "300"]
         made = foreshock("simulate", *asked, "-o", str(log), "--labels", str(beside))
         assert made.returncode == 0, made.stderr
     said = foreshock("score", str(tmp_path), "--json", str(tmp_path / "score.json"))
@@ -162,7 +162,7 @@ def test_what_simulate_writes_is_what_score_reads(tmp_path: Path) -> None:
     found = msgspec.json.decode((tmp_path / "score.json").read_bytes(), type=Scorecard)
     assert (found.purpose, found.seeds) == ("scoring", list(seeds.values()))
     assert (found.bad, found.late) == (0, 0)
-    assert found.venue_hours * 3600 == pytest.approx(200)
+    assert found.venue_hours * 3600 == pytest.approx(440)
     assert [(c.scenario, c.found, c.events) for c in found.monitor.cells if not c.decoy] == [
         ("quote_stuffing", 1, 1)
     ]
