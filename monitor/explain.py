@@ -17,6 +17,7 @@ from monitor.incidents import (
 
 AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
 VENUE: Final = "*"
+LEAD: Final = 0.5  # of the loudest score, that a symbol's needs to be what the sentence is about
 EVENTS: Final = {
     "order": "orders",
     "cancel": "cancels",
@@ -74,7 +75,10 @@ def _summary(
     accounts: Sequence[AccountEvidence],
 ) -> str:
     """One sentence: what, how much, where, since when, what moved first, who."""
-    lead = ranked[0]
+    symbols = [
+        seen for seen in ranked if seen.symbol != VENUE and seen.score >= LEAD * ranked[0].score
+    ]
+    lead = (symbols or ranked)[0]  # a name says more than "the whole venue", if it is loud too
     alike = [seen for seen in ranked if seen.signal == lead.signal]
     since = _clock(case.onset_bin * bin_ns)
     if lead.signal == "drift":

@@ -113,7 +113,7 @@ async def test_silent_numbers_hold_nothing_up_and_the_decisions_are_in_detection
     messages = minutes_of_trouble(32)
     await venue.publish(messages)
     alone = venue.config(tmp_path)
-    alone = replace(alone, kafka=replace(alone.kafka, idle_after_s=1.0))
+    alone = replace(alone, kafka=replace(alone.kafka, idle_after_s=3.0))
     shard = ShardService(replace(alone, scale=Scale(role="shard", frames_topic=frames_topic)))
     detection = replace(alone, scale=Scale(role="detection", frames_topic=frames_topic))
     sharding = asyncio.create_task(shard.run())

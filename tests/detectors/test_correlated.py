@@ -144,11 +144,11 @@ def test_a_mixture_over_all_signals_adds_up_what_each_of_them_says() -> None:
     test, quiet = CorrelatedTest(3, OPTIONS), Quiet(5, signals=3)
     now = quiet.feed(test, HALF_HOUR)
     mixture = np.full(SIZE, 0.5)
-    mixture[SCALES + 4] = 6.0
+    mixture[SCALES + 4] = 4.0
     each = verdict(np.full(30, 0.5), mixture)
     found = test.update(now, [each] * 3, venue(0.2))
     assert found.mixture.shape == (1, 4)
-    assert found.mixture[0, 3] > found.mixture[0, :3].max() + 1.0
+    assert found.mixture[0, 3] > found.mixture[0, :3].max() + 0.5
 
 
 def test_quiet_mixtures_are_centred_on_their_own_past() -> None:
