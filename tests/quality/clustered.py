@@ -35,7 +35,7 @@ DAYS: Final = 1.5  # a venue, after its day of learning
 SNAPSHOTS: Final = 6  # moments of the second day that bursts are planted at
 CHUNK: Final = 150 * BLOCK
 APART_BINS: Final = 300 * BINS_PER_S
-DECADES: Final = {"a day": np.log10(DAY_BINS), "a week": np.log10(7 * DAY_BINS)}
+DECADES: Final = {"a day": float(np.log10(DAY_BINS)), "a week": float(np.log10(7 * DAY_BINS))}
 
 
 @dataclass(frozen=True, slots=True)
