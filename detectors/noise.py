@@ -21,7 +21,7 @@ WANDER2_MIN: Final = 1e-3
 SQUARE_MAX: Final = 9.0  # times its variance: what one square may add, so a burst adds little
 PRIOR_SAMPLES: Final = 4.0
 SAMPLES_MIN: Final = 4.0
-BORROWED_MAX: Final = 400.0  # samples of other streams, that a stream's noise is known by
+BORROWED_MAX: Final = 100.0  # samples of other streams, that a stream's noise is known by
 PRIOR_EVENTS: Final = 4.0  # added to the mean a prior sample is worth, for near-silent streams
 DENSE: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length <= HOPS)
 _PHASE: Final = 7  # the bin at which a block's dense sample is taken moves on by this, modulo 16
