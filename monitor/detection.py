@@ -22,7 +22,7 @@ from monitor.incidents import AccountEvidence, Case, Change, Desk, DeskOptions, 
 
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
 HYSTERESIS_DECADES: Final = 1.0
-SIGHTINGS_MAX: Final = 1_000
+SIGHTINGS_MAX: Final = 100  # a bin; the loudest, and twice what an incident shows
 QUIET_HOURS_MIN: Final = 24.0
 WEEK_NS: Final = 604_800 * NS_PER_S
 
