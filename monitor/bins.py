@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 
 from monitor.columns import Columns, Recoding
 from monitor.records import Partition
+from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 
 NEVER: Final = -(2**62)
 
@@ -32,11 +33,33 @@ class PartialFrame:
 
     keys: (n,) one key an event, in no particular order (see Columns.keys).
     skipped: bins since the last frame that are left out, because nothing happened for so long.
+    depth, facts: what the events say besides, in no particular order either (see rows.py).
     """
 
     bin: int
     keys: NDArray[np.int64]
     skipped: int = 0
+    depth: Rows = NO_DEPTH
+    facts: Rows = NO_FACTS
+
+
+@dataclass(slots=True)
+class _Open:
+    """What an open bin holds so far, batch by batch."""
+
+    keys: list[NDArray[np.int64]] = field(default_factory=list)
+    depth: list[Rows] = field(default_factory=list)
+    facts: list[Rows] = field(default_factory=list)
+
+    def closed(self, index: int, skipped: int) -> PartialFrame:
+        keys = np.concatenate([np.empty(0, np.int64), *self.keys])
+        depth, facts = joined(self.depth, NO_DEPTH), joined(self.facts, NO_FACTS)
+        return PartialFrame(index, keys, skipped, depth, facts)
+
+    def recode(self, recoding: Recoding) -> None:
+        self.keys = [recoding.apply(part) for part in self.keys]
+        self.depth = [part.recoded(recoding.apply) for part in self.depth]
+        self.facts = [part.recoded(recoding.apply) for part in self.facts]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +112,7 @@ class Fold:
         self.partitions: dict[Partition, PartitionClock] = {}
         self.next_bin: int | None = None
         self.last_full_bin: int | None = None
-        self._open: dict[int, list[NDArray[np.int64]]] = {}
+        self._open: dict[int, _Open] = {}
 
     def assign(self, partition: Partition, resume: Resume | None = None) -> None:
         """Wait for a partition from now on; `resume` continues where a checkpoint stood."""
@@ -148,6 +171,10 @@ class Fold:
             state.firsts.setdefault(
                 int(bins[start]), (columns.offset_at(start), int(clocks[start]))
             )
+        for index, rows in columns.depth.by_bin(bins):
+            self._bin(index).depth.append(rows)
+        for index, rows in columns.facts.by_bin(bins):
+            self._bin(index).facts.append(rows)
         keys = columns.keys
         if (steps < 0).any():
             order = np.argsort(bins, kind="stable")
@@ -155,7 +182,10 @@ class Fold:
             starts = np.flatnonzero(np.diff(bins)) + 1
         edges = [0, *starts.tolist(), bins.size]
         for start, end in pairwise(edges):
-            self._open.setdefault(int(bins[start]), []).append(keys[start:end])
+            self._bin(int(bins[start])).keys.append(keys[start:end])
+
+    def _bin(self, index: int) -> _Open:
+        return self._open.setdefault(index, _Open())
 
     def close(self) -> Iterator[PartialFrame]:
         """Frames of all bins that every live partition has passed, oldest first."""
@@ -213,11 +243,9 @@ class Fold:
             yield self._pop(closing, skipped)
 
     def _pop(self, index: int, skipped: int = 0) -> PartialFrame:
-        parts = self._open.pop(index, [])
         for state in self.partitions.values():
             state.firsts.pop(index, None)
-        keys = np.concatenate(parts) if parts else np.empty(0, np.int64)
-        return PartialFrame(index, keys, skipped)
+        return self._open.pop(index, _Open()).closed(index, skipped)
 
     def resumes(self) -> dict[Partition, Resume]:
         """Where each partition must be read again to rebuild what is open now."""
@@ -231,10 +259,13 @@ class Fold:
 
     def open_keys(self) -> list[NDArray[np.int64]]:
         """The keys of every open bin, for whoever must know which codes are in use."""
-        return [part for parts in self._open.values() for part in parts]
+        return [
+            keys
+            for held in self._open.values()
+            for keys in (*held.keys, *(rows.keys for rows in held.facts))
+        ]
 
     def recode(self, recoding: Recoding) -> None:
         """Rewrite the keys of open bins after the name tables were compacted."""
-        self._open = {
-            b: [recoding.apply(part) for part in parts] for b, parts in self._open.items()
-        }
+        for held in self._open.values():
+            held.recode(recoding)

@@ -1,7 +1,7 @@
 """A decoded batch as columns, with symbols and accounts as integer codes."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from operator import attrgetter
 from typing import Any, Final
 
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from monitor.codec import Decoded, Part
 from monitor.records import Partition, RawBatch
+from monitor.rows import NO_DEPTH, NO_FACTS, Rows, depth, facts, joined
 
 ACCOUNT_BITS: Final = 32
 SYMBOL_BITS: Final = 24
@@ -46,12 +47,15 @@ class Columns:
     ts: (n,) venue time, nanoseconds.
     keys: (n,) what is counted: kind << 56 | symbol code << 32 | account code.
     rows: (n,) position in the raw batch; None means every record is an event.
+    depth, facts: what the events say besides (see rows.py).
     """
 
     raw: RawBatch
     ts: NDArray[np.int64]
     keys: NDArray[np.int64]
     rows: NDArray[np.int64] | None
+    depth: Rows = NO_DEPTH
+    facts: Rows = NO_FACTS
 
     @property
     def origin(self) -> Partition:
@@ -60,7 +64,8 @@ class Columns:
     def take(self, index: NDArray[Any]) -> "Columns":
         """The events that an index or a mask selects."""
         rows = np.flatnonzero(np.ones(self.ts.size, bool)) if self.rows is None else self.rows
-        return Columns(self.raw, self.ts[index], self.keys[index], rows[index])
+        more = (part.of_events(index, self.ts.size) for part in (self.depth, self.facts))
+        return Columns(self.raw, self.ts[index], self.keys[index], rows[index], *more)
 
     def offset_at(self, index: int) -> int:
         """Offset of the record that event `index` came from."""
@@ -91,24 +96,27 @@ class Names:
 
     def columns(self, decoded: Decoded) -> Columns:
         """Columns of everything good in a batch."""
-        parts = [part for part in decoded.parts if part.events]
+        parts = [self._part(decoded.raw, part) for part in decoded.parts if part.events]
         if len(parts) == 1:
-            part = parts[0]
-            rows = None if part.rows is None else np.array(part.rows, dtype=np.int64)
-            return Columns(decoded.raw, part.schema.ts_ns(part.events), self._keys(part), rows)
+            return parts[0]
         if not parts:
             nothing = np.empty(0, np.int64)
             return Columns(decoded.raw, nothing, nothing, nothing)
-        rows = np.concatenate([np.array(part.rows, dtype=np.int64) for part in parts])
-        ts = np.concatenate([part.schema.ts_ns(part.events) for part in parts])
-        keys = np.concatenate([self._keys(part) for part in parts])
-        order = np.argsort(rows)
-        return Columns(decoded.raw, ts[order], keys[order], rows[order])
+        return _interleaved(parts)
 
-    def _keys(self, part: Part) -> NDArray[np.int64]:
+    def _part(self, raw: RawBatch, part: Part) -> Columns:
+        """Columns of the events of one schema."""
+        events, schema = part.events, part.schema
+        ts, kinds = schema.ts_ns(events), _kinds(events)
+        keys = self._keys(part, kinds)
+        rows = None if part.rows is None else np.array(part.rows, dtype=np.int64)
+        book = depth(schema, events, ts, keys, kinds)
+        told = facts(schema, events, ts, keys, kinds, self.accounts.__getitem__)
+        return Columns(raw, ts, keys, rows, book, told)
+
+    def _keys(self, part: Part, kinds: NDArray[np.int64]) -> NDArray[np.int64]:
         events, schema = part.events, part.schema
         count = len(events)
-        kinds = np.frombuffer(bytes(map(_code, events)), np.uint8).astype(np.int64)
         symbols = np.fromiter(
             map(self.symbols.__getitem__, map(schema.getter("symbol"), events)), np.int64, count
         )
@@ -148,3 +156,28 @@ def _compacted(old: Interner, used: Iterable[int]) -> tuple[Interner, NDArray[np
     new_codes = np.full(len(old.names), -1, np.int64)
     new_codes[codes] = np.arange(len(codes))
     return Interner([old.names[code] for code in codes]), new_codes
+
+
+def _kinds(events: Sequence[Any]) -> NDArray[np.int64]:
+    return np.frombuffer(bytes(map(_code, events)), np.uint8).astype(np.int64)
+
+
+def _interleaved(parts: Sequence[Columns]) -> Columns:
+    """Parts of one batch, in the order of its records again."""
+    starts = np.cumsum([0, *(part.ts.size for part in parts)])
+    whole = Columns(
+        parts[0].raw,
+        np.concatenate([part.ts for part in parts]),
+        np.concatenate([part.keys for part in parts]),
+        np.concatenate([part.rows for part in parts if part.rows is not None]),
+        _after([part.depth for part in parts], starts, NO_DEPTH),
+        _after([part.facts for part in parts], starts, NO_FACTS),
+    )
+    assert whole.rows is not None
+    return whole.take(np.argsort(whole.rows))
+
+
+def _after(parts: Sequence[Rows], starts: NDArray[np.int64], empty: Rows) -> Rows:
+    """Rows of parts whose events begin at `starts` of the whole."""
+    moved = [replace(part, of=part.of + s) for part, s in zip(parts, starts.tolist(), strict=False)]
+    return joined(moved, empty)

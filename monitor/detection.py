@@ -108,11 +108,11 @@ class Detection:
             venue = [v for v in verdicts if v.venue]
             evidence = self.test.update(frame.bin, bursts, venue)
             seen = frame.values.sum(axis=1)
-            for at, keys in enumerate(built.keys):
+            for at, held in enumerate(built.bins):
                 now = frame.bin + at
                 self.bins += 1
                 self.seen += seen[at]
-                self.ring.append(now, keys)
+                self.ring.append(now, held.keys)
                 sightings = self._sightings(at, verdicts, bursts, venue, evidence)
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)

@@ -10,6 +10,7 @@ from detectors.base import BLOCK, Frame, State
 from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Names, Recoding
 from monitor.events import KINDS
+from monitor.settled import Settled, settle
 from monitor.textstate import from_names, to_names
 
 _UNSEEN, _REFUSED = -1, -2
@@ -37,6 +38,11 @@ class Roster:
             self._admit(np.unique(codes[rows == _UNSEEN]))
             rows = self._row_of[codes]
         return np.asarray(rows)
+
+    @property
+    def row_of(self) -> NDArray[np.int64]:
+        """Symbol code -> row, negative where refused or not seen yet."""
+        return self._row_of
 
     def _admit(self, codes: NDArray[np.int64]) -> None:
         by_name = sorted((self._names.symbols.names[code], int(code)) for code in codes)
@@ -71,10 +77,10 @@ class Roster:
 
 @dataclass(frozen=True, slots=True)
 class Built:
-    """A frame, and for each of its bins the keys of the events that are in it."""
+    """A frame, and what each of its bins held."""
 
     frame: Frame
-    keys: list[NDArray[np.int64]]
+    bins: list[Settled]
 
 
 class FrameBuilder:
@@ -88,21 +94,21 @@ class FrameBuilder:
         """Frames of closed bins, oldest first. Bins share a frame while they follow each other
         in one block and no symbol is new."""
         first, skipped = 0, 0
-        keys: list[NDArray[np.int64]] = []
+        held: list[Settled] = []
         counts: list[NDArray[np.int64]] = []
         for partial in partials:
             known = len(self.roster.symbols)
-            admitted, rows = self._rows(partial)
+            keys, rows = self._rows(partial)
             follows = partial.bin == first + len(counts) and partial.bin % BLOCK
             if counts and not (follows and known == len(self.roster.symbols)):
-                yield _built(first, counts, keys, skipped)
-                counts, keys = [], []
+                yield _built(first, counts, held, skipped)
+                counts, held = [], []
             if not counts:
                 first, skipped = partial.bin, partial.skipped
-            keys.append(admitted)
-            counts.append(self._count(admitted, rows))
+            held.append(settle(keys, partial, self.roster.row_of))
+            counts.append(self._count(keys, rows))
         if counts:
-            yield _built(first, counts, keys, skipped)
+            yield _built(first, counts, held, skipped)
 
     def _rows(self, partial: PartialFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The keys whose symbols are watched, and their rows."""
@@ -122,7 +128,5 @@ class FrameBuilder:
         return counts.reshape(len(KINDS), symbols).T
 
 
-def _built(
-    first: int, counts: list[NDArray[np.int64]], keys: list[NDArray[np.int64]], skipped: int
-) -> Built:
-    return Built(Frame(first, np.stack(counts).astype(np.float64), KINDS, skipped), keys)
+def _built(first: int, counts: list[NDArray[np.int64]], held: list[Settled], skipped: int) -> Built:
+    return Built(Frame(first, np.stack(counts).astype(np.float64), KINDS, skipped), held)

@@ -3,11 +3,12 @@
 A message holds what one partition number counted in some bins, and up to where its bins are
 closed: everything before `end_bin` that is not in a message is empty. Keys are written with codes
 into the message's own tables, since codes are an economy of one process, and sorted, since a bin
-has no order and sorted keys compress best.
+has no order and sorted keys compress best. Changes of the book are added up by cell first.
 """
 
-from collections.abc import Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
+from itertools import accumulate, pairwise
+from typing import Any, Final
 
 import msgspec
 import numpy as np
@@ -17,8 +18,10 @@ from numpy.typing import NDArray
 
 from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK, Interner, Names
+from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
+from monitor.settled import reduced
 
-FORMAT: Final = 1
+FORMAT: Final = 2
 MESSAGE_BYTES_MAX: Final = 64 << 20  # unpacked; more than eight million events in one message
 
 
@@ -51,6 +54,15 @@ class Frames(Struct):
     decisions: list[Decision]
 
 
+class _Table(Struct, array_like=True):
+    """Rows of all bins end to end, with `sizes` of each bin. values are 8 bytes each."""
+
+    sizes: list[int]
+    ts: bytes
+    keys: bytes
+    values: bytes
+
+
 class _Wire(Struct, array_like=True):
     """keys: all bins' keys end to end, int64, with `sizes` of each bin."""
 
@@ -63,6 +75,8 @@ class _Wire(Struct, array_like=True):
     bins: list[int]
     sizes: list[int]
     keys: bytes
+    depth: _Table
+    facts: _Table
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -71,18 +85,41 @@ _decode: Final = msgspec.msgpack.Decoder(_Wire).decode
 
 def encode_frames(message: Frames, names: Names) -> bytes:
     """A message of a shard with these tables as bytes."""
-    keys = np.concatenate([np.empty(0, np.int64), *(frame.keys for frame in message.frames)])
+    frames = [reduced(frame) for frame in message.frames]
+    depth = joined([frame.depth for frame in frames], NO_DEPTH)
+    facts = joined([frame.facts for frame in frames], NO_FACTS)
+    counted = [frame.keys for frame in frames]
+    keys = np.concatenate([np.empty(0, np.int64), *counted, depth.keys, facts.keys])
     symbols, symbol_rows = _table(keys >> ACCOUNT_BITS & SYMBOL_MASK, names.symbols.names)
     accounts, account_rows = _table(keys & ACCOUNT_MASK, names.accounts.names)
     kinds = keys >> KIND_SHIFT
     local = kinds << KIND_SHIFT | symbol_rows << ACCOUNT_BITS | account_rows
-    sizes = [frame.keys.size for frame in message.frames]
-    parts = np.split(local, np.cumsum(sizes)[:-1]) if sizes else []
-    packed = b"".join(np.sort(part).astype("<i8").tobytes() for part in parts)
-    bins = [frame.bin for frame in message.frames]
-    head = (FORMAT, message.end_bin, message.idle, message.decisions)
-    wire = _Wire(*head, symbols, accounts, bins, sizes, packed)
+    sizes = [part.size for part in counted]
+    edges = list(accumulate([*sizes, depth.size, facts.size], initial=0))
+    parts = [local[start:end] for start, end in pairwise(edges)]
+    packed = b"".join(_packed(np.sort(part)) for part in parts[:-2])
+    wire = _Wire(
+        FORMAT,
+        message.end_bin,
+        message.idle,
+        message.decisions,
+        symbols,
+        accounts,
+        [frame.bin for frame in frames],
+        sizes,
+        packed,
+        _rows([frame.depth.size for frame in frames], depth, parts[-2]),
+        _rows([frame.facts.size for frame in frames], facts, parts[-1]),
+    )
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(_encode(wire))
+
+
+def _rows(sizes: list[int], rows: Rows, keys: NDArray[np.int64]) -> _Table:
+    return _Table(sizes, _packed(rows.ts), _packed(keys), _packed(rows.values))
+
+
+def _packed(column: NDArray[Any]) -> bytes:
+    return column.astype(column.dtype.newbyteorder("<")).tobytes()
 
 
 def decode_frames(value: bytes | None, names: Names) -> Frames:
@@ -94,19 +131,65 @@ def decode_frames(value: bytes | None, names: Names) -> Frames:
         wire = _decode(zstandard.ZstdDecompressor().decompress(packed))
     except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FramesError(str(error)) from error
-    whole = len(wire.keys) == 8 * sum(wire.sizes) and min(wire.sizes, default=0) >= 0
-    if wire.format != FORMAT or not whole or len(wire.bins) != len(wire.sizes):
+    if wire.format != FORMAT or not _is_whole(wire):
         raise FramesError(f"format {wire.format} with {len(wire.keys)} bytes of keys")
-    local = np.frombuffer(wire.keys, "<i8").astype(np.int64)
     try:
-        symbols = _codes(wire.symbols, names.symbols)[local >> ACCOUNT_BITS & SYMBOL_MASK]
-        accounts = _codes(wire.accounts, names.accounts)[local & ACCOUNT_MASK]
+        codes = _codes(wire.symbols, names.symbols), _codes(wire.accounts, names.accounts)
+        keys = _known(wire.keys, *codes)
+        depth = _split(wire.depth, NO_DEPTH, codes)
+        facts = _split(wire.facts, NO_FACTS, codes)
+        frames = [
+            PartialFrame(index, part, 0, own, told)
+            for index, part, own, told in zip(
+                wire.bins, _cut(keys, wire.sizes), depth, facts, strict=True
+            )
+        ]
     except IndexError:
         raise FramesError("a key names nothing in the tables") from None
-    keys = local >> KIND_SHIFT << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts
-    parts = np.split(keys, np.cumsum(wire.sizes)[:-1]) if wire.sizes else []
-    frames = [PartialFrame(b, part) for b, part in zip(wire.bins, parts, strict=True)]
     return Frames(wire.end_bin, wire.idle, frames, wire.decisions)
+
+
+def _is_whole(wire: _Wire) -> bool:
+    """Whether every column has the length that the sizes say."""
+    sized = [(wire.sizes, wire.keys, 8)]
+    for table, empty in ((wire.depth, NO_DEPTH), (wire.facts, NO_FACTS)):
+        sized += [(table.sizes, table.ts, 8), (table.sizes, table.keys, 8)]
+        sized += [(table.sizes, table.values, 8 * empty.values.shape[1])]
+    return all(
+        len(sizes) == len(wire.bins)
+        and min(sizes, default=0) >= 0
+        and len(column) == width * sum(sizes)
+        for sizes, column, width in sized
+    )
+
+
+def _known(
+    packed: bytes, symbols: NDArray[np.int64], accounts: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Keys in a message's own codes to keys in ours. Raises IndexError."""
+    local = np.frombuffer(packed, "<i8").astype(np.int64)
+    symbol = symbols[local >> ACCOUNT_BITS & SYMBOL_MASK]
+    account = accounts[local & ACCOUNT_MASK]
+    return np.asarray(local >> KIND_SHIFT << KIND_SHIFT | symbol << ACCOUNT_BITS | account)
+
+
+def _split(
+    table: _Table, empty: Rows, codes: tuple[NDArray[np.int64], NDArray[np.int64]]
+) -> list[Rows]:
+    """The rows of each bin."""
+    ts = np.frombuffer(table.ts, "<i8").astype(np.int64)
+    kind = empty.values.dtype
+    flat = np.frombuffer(table.values, kind.newbyteorder("<")).astype(kind)
+    values = flat.reshape(-1, empty.values.shape[1])
+    rows = Rows(np.zeros(ts.size, np.int64), ts, _known(table.keys, *codes), values)
+    return [
+        rows.take(slice(start, end)) for start, end in pairwise(accumulate(table.sizes, initial=0))
+    ]
+
+
+def _cut(column: NDArray[np.int64], sizes: Sequence[int]) -> Iterator[NDArray[np.int64]]:
+    for start, end in pairwise(accumulate(sizes, initial=0)):
+        yield column[start:end]
 
 
 def _codes(names: Sequence[str], table: Interner) -> NDArray[np.int64]:

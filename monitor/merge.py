@@ -6,6 +6,7 @@ number that is waited for has closed it, and a message that was published again,
 by another shard, holds only bins that are late by then. Each bin of a number is taken once.
 """
 
+from dataclasses import replace
 from typing import Final
 
 import numpy as np
@@ -18,6 +19,7 @@ from monitor.events import KINDS
 from monitor.frames import Decision, Frames, FramesError, decode_frames
 from monitor.intake import Taken
 from monitor.records import RawBatch
+from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 
 _NOTHING: Final = np.empty(0, np.int64)
 
@@ -45,12 +47,25 @@ def _take(raw: RawBatch, message: Frames, fold: Fold) -> None:
     keys = np.concatenate([_NOTHING, *(frame.keys for frame in message.frames)])
     sizes = [frame.keys.size for frame in message.frames]
     bins = np.repeat(np.array([frame.bin for frame in message.frames], np.int64), sizes)
-    fold.add(Columns(raw, bins * fold.bin_ns, keys, np.zeros(keys.size, np.int64)))
+    rows = np.zeros(keys.size, np.int64)
+    firsts = np.cumsum([0, *sizes])[:-1].tolist()
+    depth = joined(
+        [_of(f.depth, at) for f, at in zip(message.frames, firsts, strict=True)], NO_DEPTH
+    )
+    facts = joined(
+        [_of(f.facts, at) for f, at in zip(message.frames, firsts, strict=True)], NO_FACTS
+    )
+    fold.add(Columns(raw, bins * fold.bin_ns, keys, rows, depth, facts))
     clock = fold.partitions.get(raw.origin)
     if clock is not None:
         end_ns = NEVER if message.end_bin == NEVER else message.end_bin * fold.bin_ns
         clock.idle = message.idle and end_ns >= clock.clock_ns  # an older message says nothing
         clock.clock_ns = max(clock.clock_ns, end_ns)
+
+
+def _of(rows: Rows, event: int) -> Rows:
+    """Rows that share their fate with an event of their bin."""
+    return replace(rows, of=np.full(rows.size, event))
 
 
 def _as_known_here(decision: Decision, fold: Fold) -> Decision:

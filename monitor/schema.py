@@ -154,14 +154,16 @@ class Schema:
         event = EVENT_TYPES[event_type]
         hints = get_type_hints(event, include_extras=True)
         tree: dict[str, Any] = {}
+        namespace: dict[str, Any] = {"code": Kind[event_type.upper()].value}
         for info in fields(event):
             if tag is not None and self._place_is_the_tags(info):
+                namespace[info.name] = info.default
                 continue
             kind = self._type(info.name, hints)
             self._plant(tree, info.name, (kind, self._default(info, kind)))
         if "account" not in event.__struct_fields__:
             self._plant(tree, "account", (str | None, None))  # read from every event alike
-        options: dict[str, Any] = {"namespace": {"code": Kind[event_type.upper()].value}}
+        options: dict[str, Any] = {"namespace": namespace}
         if tag is not None:
             options |= {"tag": tag, "tag_field": self.mapping.type_field}
         return _build(event.__name__, tree, **options)

@@ -1,0 +1,162 @@
+"""The rows of a closed bin by kind and symbol, in an order that no arrival can change."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from monitor.bins import PartialFrame
+from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
+from monitor.events import Kind
+from monitor.rows import CELL_BITS, Rows, cells, units
+
+BEFORE_ALL: Final = np.iinfo(np.int64).min
+
+
+@dataclass(frozen=True, slots=True)
+class Facts:
+    """What events of one kind said in a bin, by symbol, then by time.
+
+    row: (m,) of the symbol. account: (m,) its code, 0 for none. ts: (m,) nanoseconds.
+    values: (m, 6), see `monitor.rows.facts`.
+    """
+
+    row: NDArray[np.int64]
+    account: NDArray[np.int64]
+    ts: NDArray[np.int64]
+    values: NDArray[np.float64]
+
+    def last(self) -> "Facts":
+        """The latest of each symbol."""
+        ends = np.flatnonzero(np.diff(self.row, append=-1))
+        return Facts(self.row[ends], self.account[ends], self.ts[ends], self.values[ends])
+
+
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What was added to the book, or taken from it. row: (m,). cell: (m,) side and cell.
+    change: (m,) in whole units of the quote currency; they add up in any order."""
+
+    row: NDArray[np.int64]
+    cell: NDArray[np.int64]
+    change: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshots:
+    """Books that replace what was known. row: (k,) their symbols. levels: what rests in them.
+    worst: (k, 2) the farthest cell of each side that they tell, -1 where a side is empty."""
+
+    row: NDArray[np.int64]
+    levels: Changes
+    worst: NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True)
+class Settled:
+    """A closed bin. keys: (n,) of the events of watched symbols.
+
+    before: changes of the book, up to the snapshot where there is one. after: since it.
+    """
+
+    keys: NDArray[np.int64]
+    before: Changes
+    snapshots: Snapshots | None
+    after: Changes | None
+    facts: Mapping[Kind, Facts]
+
+
+_NO_ROWS: Final = np.empty(0, np.int64)
+NO_CHANGES: Final = Changes(_NO_ROWS, _NO_ROWS, _NO_ROWS)
+
+
+def settle(keys: NDArray[np.int64], partial: PartialFrame, row_of: NDArray[np.int64]) -> Settled:
+    """Bring the rows of a closed bin into order. row_of: symbol code -> row, negative: refused."""
+    facts = _by_kind(partial.facts, row_of)
+    changes, ts = _changes(partial.depth, row_of)
+    books = facts.pop(Kind.BOOK, None)
+    if books is None:
+        return Settled(keys, changes, None, None, facts)
+    snapshots, taken_ns = _snapshots(books)
+    last_ns = np.full(row_of.size + 1, BEFORE_ALL)
+    last_ns[snapshots.row] = taken_ns
+    known = last_ns[changes.row]
+    after = (known > BEFORE_ALL) & (ts > known)
+    return Settled(keys, _some(changes, ~after), snapshots, _some(changes, after), facts)
+
+
+def _by_kind(rows: Rows, row_of: NDArray[np.int64]) -> dict[Kind, Facts]:
+    if not rows.size:
+        return {}
+    row = row_of[rows.keys >> ACCOUNT_BITS & SYMBOL_MASK]
+    kinds = rows.keys >> KIND_SHIFT
+    order = np.lexsort((*rows.values.T, rows.ts, row, kinds))
+    order = order[row[order] >= 0]
+    found = {}
+    for kind in np.unique(kinds[order]).tolist():
+        at = order[kinds[order] == kind]
+        account = rows.keys[at] & ACCOUNT_MASK
+        found[Kind(kind)] = Facts(row[at], account, rows.ts[at], rows.values[at])
+    return found
+
+
+def _changes(rows: Rows, row_of: NDArray[np.int64]) -> tuple[Changes, NDArray[np.int64]]:
+    row = row_of[rows.keys >> ACCOUNT_BITS & SYMBOL_MASK]
+    cell, change, ts = rows.values[:, 0], rows.values[:, 1], rows.ts
+    if row.size and row.min() < 0:
+        kept = row >= 0
+        row, cell, change, ts = row[kept], cell[kept], change[kept], ts[kept]
+    return Changes(row, cell, change), ts
+
+
+def _some(changes: Changes, chosen: NDArray[np.bool_]) -> Changes:
+    return Changes(changes.row[chosen], changes.cell[chosen], changes.change[chosen])
+
+
+def _snapshots(books: Facts) -> tuple[Snapshots, NDArray[np.int64]]:
+    """The last book of each symbol in the bin, and (k,) when it was taken."""
+    last = books.last()
+    latest = np.zeros(int(books.row.max()) + 1, np.int64)
+    latest[last.row] = last.ts
+    current = (books.ts == latest[books.row]) & (books.values[:, 0] >= 0.0)
+    row, values = books.row[current], books.values[current, :3]
+    if row.size:  # two books of one symbol at one moment are taken as one
+        whole = np.unique(np.column_stack([row, values]), axis=0)
+        row, values = whole[:, 0].astype(np.int64), whole[:, 1:]
+    side, cell = values[:, 0].astype(np.int64), cells(values[:, 1])
+    priced = cell >= 0
+    row, side, cell, values = row[priced], side[priced], cell[priced], values[priced]
+    worst = np.full((last.row.size, 2), -1, np.int64)
+    at = np.searchsorted(last.row, row)
+    bids = side == 0
+    far = np.full(last.row.size, np.iinfo(np.int64).max)
+    np.minimum.at(far, at[bids], cell[bids])
+    worst[:, 0] = np.where(far == np.iinfo(np.int64).max, -1, far)
+    np.maximum.at(worst[:, 1], at[~bids], cell[~bids])
+    levels = Changes(row, side << CELL_BITS | cell, units(values[:, 1], values[:, 2]))
+    return Snapshots(last.row, levels, worst), last.ts
+
+
+def reduced(partial: PartialFrame) -> PartialFrame:
+    """The same bin in fewer rows: changes of one cell added up, up to the book and since it."""
+    depth, facts = partial.depth, partial.facts
+    if not depth.size:
+        return partial
+    symbols = depth.keys >> ACCOUNT_BITS & SYMBOL_MASK
+    last_ns = np.full(int(symbols.max()) + 1, BEFORE_ALL)
+    books = facts.take(facts.keys >> KIND_SHIFT == Kind.BOOK)
+    told = books.keys >> ACCOUNT_BITS & SYMBOL_MASK
+    in_use = told <= symbols.max()
+    np.maximum.at(last_ns, told[in_use], books.ts[in_use])
+    known = last_ns[symbols]
+    since = np.where((known > BEFORE_ALL) & (depth.ts > known), known + 1, 0)
+    table = np.column_stack([symbols, since, depth.values[:, 0]])
+    rows, place = np.unique(table, axis=0, return_inverse=True)
+    change = np.zeros(len(rows), np.int64)
+    np.add.at(change, place.ravel(), depth.values[:, 1])
+    values = np.column_stack([rows[:, 2], change])
+    of = np.zeros(len(rows), np.int64)
+    less = Rows(of, rows[:, 1].copy(), rows[:, 0] << ACCOUNT_BITS, values)
+    return PartialFrame(partial.bin, partial.keys, partial.skipped, less, facts)
