@@ -1,7 +1,7 @@
 """What a detector sees and says: Frame in, Verdict out."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final, Protocol
 
 import numpy as np
@@ -16,6 +16,22 @@ BLOCK: Final = 16  # bins; what was learned takes effect where a block ends, at 
 
 
 @dataclass(frozen=True, slots=True)
+class Levels:
+    """What the market looked like, at some bins of a frame.
+
+    names: (G,) gauges. at: (E,) bins of the frame at whose end there was a look, ascending.
+    values: (E, S, G) natural logarithms of what was found; NaN is not known.
+    """
+
+    names: tuple[str, ...] = ()
+    at: Ints = field(default_factory=lambda: np.empty(0, np.int64))
+    values: Floats = field(default_factory=lambda: np.empty((0, 0, 0)))
+
+
+NO_LEVELS: Final = Levels()
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Consecutive closed bins of the venue, at least one, all of them in one block.
 
@@ -26,12 +42,14 @@ class Frame:
     observed. Rows are only ever added, from one frame to the next.
     features: (F,) names of the columns.
     skipped: bins left out before the first one because the venue was silent.
+    levels: see Levels.
     """
 
     bin: int
     values: Floats
     features: tuple[str, ...]
     skipped: int = 0
+    levels: Levels = NO_LEVELS
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or not len(self.values):
@@ -47,6 +65,13 @@ class Frame:
     def column(self, feature: str) -> Floats:
         """(T, S) one feature of every symbol."""
         return self.values[:, :, self.features.index(feature)]
+
+    def level(self, gauge: str) -> Floats:
+        """(E, S) one gauge of every symbol at each look; NaN throughout where there is none."""
+        levels = self.levels
+        if gauge not in levels.names:
+            return np.full((levels.at.size, self.values.shape[1]), np.nan)
+        return levels.values[:, :, levels.names.index(gauge)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +96,7 @@ class Verdict:
     detail: of bin t of the frame and some streams; to be asked before the next `update`.
     mixture: (T, M) evidence of many streams at once (see mixture.py), None where there is none.
     venue: the streams are the venue's own, not one a symbol.
+    level: a level is judged, not a count (see level.py).
     """
 
     signal: str
@@ -79,6 +105,7 @@ class Verdict:
     detail: Callable[[int, NDArray[np.intp]], Detail]
     mixture: Floats | None = None
     venue: bool = False
+    level: bool = False
 
     def feature_of(self, stream: int) -> str:
         """The column that drives one stream."""

@@ -50,6 +50,7 @@ class Evidence:
 
     score: (T,) decades, venue-wide, the best of the tests.
     streams: (Q, T, S) venue-wide decades of each stream of each signal.
+    levels: (L, T, S) the same of each level that is judged.
     alone: (V, T, n) venue-wide decades of the venue's own streams.
     members: (Q, T, S) streams that the mixture believes to be part of the anomaly.
     mixture: (T, Q + 1) decades of the mixtures by signal, and over all signals last.
@@ -57,6 +58,7 @@ class Evidence:
 
     score: Floats
     streams: Floats
+    levels: Floats
     alone: Sequence[Floats]
     members: Bools
     mixture: Floats
@@ -86,19 +88,27 @@ class CorrelatedTest:
             tail.resize(1)
         self.check = NullCheck(options)
 
-    def update(self, first: int, verdicts: Sequence[Verdict], venue: Sequence[Verdict]) -> Evidence:
+    def update(
+        self,
+        first: int,
+        verdicts: Sequence[Verdict],
+        venue: Sequence[Verdict],
+        levels: Sequence[Verdict] = (),
+    ) -> Evidence:
         """Test the bins from `first` on, then learn what quiet looks like. verdicts: Q of them."""
-        scores = np.stack([verdict.score for verdict in verdicts])
+        scores = np.stack([verdict.score for verdict in (*verdicts, *levels)])
         opinion = np.isfinite(scores)
         counted = np.maximum(np.count_nonzero(opinion, axis=(0, 2)), 1)
         cost = np.log10(counted * TESTS)[:, None]
-        streams = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
+        every = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
+        streams = every[: len(verdicts)]
+        scores, opinion = scores[: len(verdicts)], opinion[: len(verdicts)]
         heard = np.count_nonzero(opinion, axis=2).T
         heard = np.column_stack([heard, heard.sum(axis=1)])
         mixtures = np.where(heard >= STREAMS_MIN, self._mixtures(first, verdicts), -np.inf)
         members = opinion & (scores > MEMBER_DECADES) & (mixtures[:, :-1].T[..., None] > 0)
         alone = [_alone(verdict.score, len(venue)) for verdict in venue]
-        tests = [streams.max(axis=(0, 2), initial=-np.inf), mixtures.max(axis=1)]
+        tests = [every.max(axis=(0, 2), initial=-np.inf), mixtures.max(axis=1)]
         tests += [score.max(axis=1, initial=-np.inf) for score in alone]
         raw = np.maximum(np.max(tests, axis=0), 0.0)
         self.best = max(self.best, float(raw.max()))
@@ -106,6 +116,7 @@ class CorrelatedTest:
         evidence = Evidence(
             self._calibrated(raw),
             self._calibrated(streams),
+            self._calibrated(every[len(verdicts) :]),
             [self._calibrated(score) for score in alone],
             members,
             self._calibrated(mixtures),

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from detectors.base import Detector
 from detectors.burst import Burst
 from detectors.drift import Drift
+from detectors.level import Level, LevelOptions
 from detectors.market_wide import MarketWide
 from detectors.options import BurstOptions
 
@@ -13,6 +14,9 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     "cancel_burst": lambda options: Burst("cancel_burst", "cancel", options),
     "leverage_burst": lambda options: Burst("leverage_burst", "leverage", options),
     "market_wide": lambda options: MarketWide(("order", "cancel", "leverage"), options),
+    "thin_book": lambda options: Level(
+        "thin_book", LevelOptions(gauge="near_depth", rising=False, sd=0.7), options
+    ),
     "drift.order": lambda options: Drift("order", options),
     "drift.cancel": lambda options: Drift("cancel", options),
     "drift.leverage": lambda options: Drift("leverage", options),

@@ -1,7 +1,7 @@
 """What `foreshock calibrate` learned of a venue's quiet flow, as a file of plain numbers."""
 
 from pathlib import Path
-from typing import Any, Final, Literal
+from typing import Final, Literal
 
 import msgspec
 import numpy as np
@@ -88,16 +88,12 @@ def configured(config: Config) -> State | None:
             f"detectors.calibration = {name!r}: is for bin_ms = {found.bin_ms}, "
             f"not {config.bin_ms}; run foreshock calibrate again"
         )
-    wanted = _shape(config)
+    fresh = Pipeline(config).detection.calibration()
     state = found.state()
-    if {part: array.shape for part, array in state.items()} != wanted:
+    shapes = {part: array.shape for part, array in fresh.items()}
+    if any(array.shape != shapes.get(part) for part, array in state.items()):
         raise CalibrationError(
             f"detectors.calibration = {name!r}: is of other detectors than are configured; "
             "run foreshock calibrate again"
         )
-    return state
-
-
-def _shape(config: Config) -> dict[str, Any]:
-    fresh = Pipeline(config).detection.calibration()
-    return {part: array.shape for part, array in fresh.items()}
+    return fresh | state  # a detector that is younger than the file begins with its prior

@@ -1,7 +1,7 @@
 """The global half: frames of the whole venue in, changes of incidents out. One per venue."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol
 
 import numpy as np
@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.base import Detector, State, Verdict, nest, unnest
 from detectors.correlated import CorrelatedTest, Evidence
+from detectors.level import Level
 from detectors.options import BurstOptions
 from detectors.registry import DETECTORS
 from detectors.tail import MAXIMA_S
@@ -19,6 +20,7 @@ from monitor.events import KINDS, NS_PER_S, Kind
 from monitor.explain import VENUE, describe
 from monitor.features import FrameBuilder, Roster
 from monitor.incidents import AccountEvidence, Case, Change, Desk, DeskOptions, Incident, Sighting
+from monitor.market.state import Market
 
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
 HYSTERESIS_DECADES: Final = 1.0
@@ -84,6 +86,7 @@ class Detection:
         self._names = names
         self.roster = Roster(names, symbols_max=symbols_max)
         self.frames = FrameBuilder(self.roster)
+        self.market = Market(bin_ns=burst.bin_ns)
         self.detectors: dict[str, Detector] = {
             name: make(burst)
             for name, make in DETECTORS.items()
@@ -101,19 +104,20 @@ class Detection:
         """Judge closed bins, oldest first; to be run to its end. How bins are handed over, one at
         a time or many, changes nothing in what comes out."""
         for built in self.frames.build(partials):
-            frame = built.frame
+            frame = replace(built.frame, levels=self.market.update(built))
             self._cold = self._not_warm()
             verdicts = [detector.update(frame) for detector in self.detectors.values()]
             bursts = [v for v in verdicts if v.mixture is not None]
             venue = [v for v in verdicts if v.venue]
-            evidence = self.test.update(frame.bin, bursts, venue)
+            levels = [v for v in verdicts if v.level]
+            evidence = self.test.update(frame.bin, bursts, venue, levels)
             seen = frame.values.sum(axis=1)
             for at, held in enumerate(built.bins):
                 now = frame.bin + at
                 self.bins += 1
                 self.seen += seen[at]
                 self.ring.append(now, held.keys)
-                sightings = self._sightings(at, verdicts, bursts, venue, evidence)
+                sightings = self._sightings(at, verdicts, evidence)
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)
                 incidents = [self._describe(change, case, now) for change, case in changes]
@@ -138,7 +142,9 @@ class Detection:
         able: dict[str, str | None] = {}
         for name, detector in self.detectors.items():
             feature = getattr(detector, "feature", None)
-            if feature is not None and not self.seen[Kind[feature.upper()]]:
+            if isinstance(detector, Level):
+                able[detector.signal] = detector.blind
+            elif feature is not None and not self.seen[Kind[feature.upper()]]:
                 able.setdefault(detector.signal, "no_input")
             else:  # one input is enough for a signal that has several
                 able[detector.signal] = "warming_up" if name in self._cold else None
@@ -157,20 +163,22 @@ class Detection:
         self,
         at: int,
         verdicts: Sequence[Verdict],
-        bursts: Sequence[Verdict],
-        venue: Sequence[Verdict],
         evidence: Evidence,
     ) -> list[Sighting]:
         """Every stream that is loud in a bin, strongest first, with its venue-wide score."""
         least = self.desk.options.info - HYSTERESIS_DECADES
         found: list[Sighting] = []
         if evidence.score[at] >= least:
-            for q, verdict in enumerate(bursts):
+            for q, verdict in enumerate(v for v in verdicts if v.mixture is not None):
                 scores = evidence.streams[q, at]
                 loud = scores >= least
                 if max(evidence.mixture[at, q], evidence.mixture[at, -1]) >= least:
                     loud |= evidence.members[q, at]
                 found += self._of(verdict, at, scores, loud)
+            levels = [v for v in verdicts if v.level]
+            for verdict, scores in zip(levels, evidence.levels, strict=True):
+                found += self._of(verdict, at, scores[at], scores[at] >= least)
+            venue = [v for v in verdicts if v.venue]
             for verdict, alone in zip(venue, evidence.alone, strict=True):
                 found += self._of(verdict, at, alone[at], alone[at] >= least)
         for verdict in verdicts:
@@ -209,7 +217,7 @@ class Detection:
                 Kind[seen.feature.upper()] << KIND_SHIFT
                 | self._names.symbols[seen.symbol] << ACCOUNT_BITS
                 for seen in case.streams
-                if seen.signal == signal and seen.symbol != VENUE
+                if seen.signal == signal and seen.symbol != VENUE and seen.feature in KINDS
             ]
             found += [
                 AccountEvidence(top.account, signal, top.share, top.count)
@@ -252,7 +260,8 @@ class Detection:
     def _taught(self) -> dict[str, _Taught]:
         """The parts that quiet flow calibrates."""
         banks = {name: getattr(part, "bank", None) for name, part in self.detectors.items()}
-        taught = {name: bank for name, bank in banks.items() if bank is not None}
+        taught: dict[str, _Taught] = {n: bank for n, bank in banks.items() if bank is not None}
+        taught |= {n: part for n, part in self.detectors.items() if isinstance(part, Level)}
         return taught | {"test": self.test}
 
     def calibration(self) -> State:
@@ -275,6 +284,7 @@ class Detection:
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
         parts |= {"test": self.test, "roster": self.roster, "ring": self.ring, "desk": self.desk}
+        parts["market"] = self.market
         return parts
 
     def state(self) -> State:

@@ -27,7 +27,7 @@ from monitor.incidents import SEVERITIES, Incident
 from monitor.intake import Taken
 from monitor.records import Partition
 
-BLIND_REASONS: Final = ("no_input", "warming_up", "stalled")
+BLIND_REASONS: Final = ("no_input", "warming_up", "stale", "stalled")
 SCORE_MIN: Final = 1.0  # decades; below, a stream is not worth a series
 STEP_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 DELAY_BUCKETS: Final = np.array([0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600.0])

@@ -1,0 +1,74 @@
+"""Everything that is known of the market, and the levels that detectors judge, once a second."""
+
+from collections.abc import Callable, Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Floats, Levels, State, nest, unnest
+from monitor.features import Built
+from monitor.market.depth import MEND_MEMORY_S, Depth
+from monitor.market.gauges import GAUGES
+from monitor.market.prices import Prices
+from monitor.rows import cells
+from monitor.settled import Settled
+
+LOOK_S: Final = 1.0  # seconds of venue time from one look at the levels to the next
+
+
+class Market:
+    """Fed with every bin; looks at the levels at the end of each second."""
+
+    def __init__(self, *, bin_ns: int) -> None:
+        self.bin_ns = bin_ns
+        self.every = max(1, round(LOOK_S * 1e9 / bin_ns))
+        self.depth = Depth()
+        self.prices = Prices()
+        self.now_ns = 0
+        self._memory = float(np.exp(-self.every * bin_ns / 1e9 / MEND_MEMORY_S))
+
+    def update(self, built: Built) -> Levels:
+        """Take in the bins of a frame; the levels as its looks found them."""
+        symbols = built.frame.values.shape[1]
+        self.depth.resize(symbols)
+        self.prices.resize(symbols)
+        at, values = [], []
+        for i, settled in enumerate(built.bins):
+            self._apply(settled)
+            end = built.frame.bin + i + 1
+            if end % self.every == 0:
+                self.now_ns = end * self.bin_ns
+                at.append(i)
+                values.append(self._look())
+        shape = (len(at), symbols, len(GAUGES))
+        return Levels(tuple(GAUGES), np.array(at, np.int64), np.array(values).reshape(shape))
+
+    def _apply(self, settled: Settled) -> None:
+        self.depth.apply(settled)
+        self.prices.apply(settled)
+
+    def _look(self) -> Floats:
+        """(S, G) the levels now."""
+        traded = np.flatnonzero(np.isfinite(self.prices.trade))
+        self.depth.settle(traded, cells(self.prices.trade[traded]), self._memory)
+        return np.column_stack([gauge(self) for gauge in GAUGES.values()])
+
+    def _parts(self) -> dict[str, "Depth | Prices"]:
+        return {"depth": self.depth, "prices": self.prices}
+
+    def state(self) -> State:
+        """Everything that the next bin depends on."""
+        state: State = {"now_ns": np.array(self.now_ns)}
+        for name, part in self._parts().items():
+            state |= nest(name, part.state())
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Continue exactly where `state` was taken."""
+        self.now_ns = int(state["now_ns"])
+        for name, part in self._parts().items():
+            part.restore(unnest(name, state))
+
+
+Gauge = Callable[[Market], Floats]
