@@ -34,7 +34,7 @@ _LOOKS: Final = np.array(LOOKS, np.float64)
 SMOOTHINGS: Final = len(LOOKS)
 SMOOTHINGS_DECADES: Final = float(np.log10(3.0))  # smoothings that hear much the same
 BACKGROUND_S: Final = 1800.0
-DELAY_S: Final = 60.0
+DELAY_S: Final = 120.0  # age of what is learned, so that a slow change is not learned as it comes
 WARM_UP_S: Final = 60.0
 MEMORY_S: Final = 4.0 * 3600.0
 WINSOR_SD: Final = 3.0
@@ -51,6 +51,7 @@ _PER_STREAM = {
     "squares": 0.0,
     "samples": 0.0,
     "waiting": np.nan,
+    "waiting_square": np.nan,
     "held": np.nan,
     "held_look": 0.0,
     "held_smooth": np.nan,
@@ -67,16 +68,24 @@ class LevelOptions:
 
     sd: by which the logarithm is believed to wander before it was seen to.
     material: the level from which it matters; what is less bad counts as if it were this much.
+    looks_min: smoothings over fewer looks say nothing, so that what passes is no alarm.
+    reach: how far from usual one look may count, in logarithms.
     """
 
     gauge: str
     rising: bool
     sd: float = 0.5
     material: float | None = None
+    looks_min: int = 1
+    reach: float = np.inf
 
     def __post_init__(self) -> None:
         if self.sd <= 0.0:
             raise ValueError(f"sd must be positive, was {self.sd}")
+        if not 1 <= self.looks_min <= LOOKS[-1]:
+            raise ValueError(f"looks_min must be 1 to {LOOKS[-1]}, was {self.looks_min}")
+        if self.reach <= 0.0:
+            raise ValueError(f"reach must be positive, was {self.reach}")
         if self.material is not None and self.material <= 0.0:
             raise ValueError(f"material must be positive, was {self.material}")
 
@@ -97,8 +106,8 @@ class Level:
         self.options = options
         self._sign = 1.0 if options.rising else -1.0
         block_s = BLOCK * burst.bin_ns / 1e9
-        self._bin_s = burst.bin_ns / 1e9
-        self._look_bins = max(1, round(1.0 / self._bin_s))
+        self._speaks = _LOOKS[:, None] >= options.looks_min
+        self._look_bins = max(1, round(1e9 / burst.bin_ns))
         self._decay = float(np.exp(-block_s / BACKGROUND_S))
         self._fade = float(np.exp(-block_s / MEMORY_S))
         self._warm_blocks = max(1, round(WARM_UP_S / block_s))
@@ -107,7 +116,9 @@ class Level:
         self.block_square = np.empty((SMOOTHINGS, 0))
         self.total = self.weight = self.block_sum = self.block_looks = np.empty(0)
         self.held = self.held_look = self.held_smooth = self.held_mean = np.empty(0)
-        self.waiting = np.empty((max(1, round(DELAY_S / block_s)), 0))
+        delay = max(1, round(DELAY_S / block_s))
+        self.waiting = np.empty((delay, 0))
+        self.waiting_square = np.empty((delay, SMOOTHINGS, 0))
         self.tail = Tail(SMOOTHINGS, PRIOR, burst)
         self._refresh()
 
@@ -159,13 +170,14 @@ class Level:
         """One look: smoothed, compared, and put where it will be learned. x: (S,), high is bad."""
         if self.options.material is not None:
             x = np.maximum(x, self._sign * np.log(self.options.material))
+        x = np.where(self.warm, np.minimum(x, self.mean + self.options.reach), x)
         known = np.isfinite(x)
         fresh = np.isnan(self.smooth) & known
         moved = self.smooth + RATES * (np.where(known, x, 0.0) - self.smooth)
         self.smooth = np.where(fresh, x, np.where(known, moved, self.smooth))
         heard = known & self.warm
         away = np.where(heard, self.smooth - self.mean, 0.0)
-        z2 = np.maximum(away, 0.0) ** 2 / self.variance
+        z2 = np.where(self._speaks, np.maximum(away, 0.0) ** 2 / self.variance, 0.0)
         nats = 0.5 * self.known * np.log1p(z2 / self.known)
         self.tail.watch(np.arange(SMOOTHINGS), np.where(heard, nats, -np.inf))
         decades = self.tail.decades(nats)
@@ -182,18 +194,20 @@ class Level:
     def _learn(self) -> None:
         """A block has ended."""
         mean = self.block_sum / np.maximum(self.block_looks, 1.0)
-        old, self.waiting[:-1] = self.waiting[0].copy(), self.waiting[1:].copy()
-        self.waiting[-1] = np.where(self.block_looks > 0.0, mean, np.nan)
+        mean = np.where(self.block_looks > 0.0, mean, np.nan)
+        old, self.waiting = self.waiting[0], np.concatenate([self.waiting[1:], mean[None]])
+        square = self.waiting_square[0]
+        self.waiting_square = np.concatenate([self.waiting_square[1:], self.block_square[None]])
         known = np.isfinite(old)
         limit = WINSOR_SD * np.sqrt(self.variance[1])
         cut = np.where(self.warm, np.clip(old, self.mean - limit, self.mean + limit), old)
         self.total = np.where(known, self.total * self._decay + cut, self.total)
         self.weight = np.where(known, self.weight * self._decay + 1.0, self.weight)
-        heard = np.isfinite(self.block_square[0])
-        square = np.minimum(self.block_square, SQUARE_MAX * self.variance)
+        heard = np.isfinite(square[0])
+        square = np.minimum(square, SQUARE_MAX * self.variance)
         self.squares = np.where(heard, self.squares * self._fade + square, self.squares)
         self.samples = np.where(heard, self.samples * self._fade + 1.0, self.samples)
-        self.tail.learn(~heard)
+        self.tail.learn(np.isnan(self.block_square[0]))
         self.block_sum = np.zeros_like(self.block_sum)
         self.block_looks = np.zeros_like(self.block_looks)
         self.block_square = np.full_like(self.block_square, np.nan)

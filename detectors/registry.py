@@ -15,7 +15,10 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     "leverage_burst": lambda options: Burst("leverage_burst", "leverage", options),
     "market_wide": lambda options: MarketWide(("order", "cancel", "leverage"), options),
     "thin_book": lambda options: Level(
-        "thin_book", LevelOptions(gauge="near_depth", rising=False, sd=0.7), options
+        "thin_book",
+        # Makers that pull for seconds and come back are no thin book.
+        LevelOptions(gauge="near_depth", rising=False, sd=0.3, looks_min=16, reach=0.7),
+        options,
     ),
     "drift.order": lambda options: Drift("order", options),
     "drift.cancel": lambda options: Drift("cancel", options),

@@ -138,7 +138,8 @@ class Desk:
         for seen in sorted(sightings, key=lambda s: (-s.score, s.stream)):
             case = self._case_of(seen)
             if case is None:
-                if max(score, seen.score) < self.options.info:
+                # The bin's evidence is one: what it opens or feeds first has it.
+                if (seen.score if grown else max(score, seen.score)) < self.options.info:
                     continue
                 case = self._open(bin_index, seen)
                 changes.append(("open", case))

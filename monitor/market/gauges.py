@@ -10,15 +10,17 @@ from detectors.base import Floats
 if TYPE_CHECKING:
     from monitor.market.state import Market
 
+DRIFT_MAX: Final = 0.2
 DEPTH_MIN: Final = 1.0  # quote currency, below which a book is as good as empty
 
 
 def near_depth(market: "Market") -> Floats:
     """(S,) of the thinner side: depth within 10 to 100 basis points of the touch, as a mean of
-    logarithms over the distances, so that none of them rules."""
+    logarithms over the distances, so that none of them rules. Not known while too much of the book
+    had to be mended."""
     bands = np.log(np.maximum(market.depth.bands(), DEPTH_MIN))
-    depth: Floats = bands.mean(axis=2).min(axis=1)
-    return depth
+    trusted = market.depth.drift() <= DRIFT_MAX
+    return np.where(trusted, bands.mean(axis=2).min(axis=1), np.nan)
 
 
 GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
