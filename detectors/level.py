@@ -41,7 +41,6 @@ WINSOR_SD: Final = 3.0
 SQUARE_MAX: Final = 9.0  # times its variance: what one square may add
 PRIOR_SAMPLES: Final = 4.0
 POOLED_MAX: Final = 100.0  # samples of other symbols that a symbol's noise is known by
-SD_MIN: Final = 0.02
 PRIOR: Final = TailPrior(level=4.0, share=0.25, excess=1.3, exceedances=10.0)
 
 _PER_STREAM = {
@@ -66,7 +65,8 @@ _PER_STREAM = {
 class LevelOptions:
     """gauge: the level that is judged (see Levels). rising: whether high is bad, or low is.
 
-    sd: by which the logarithm is believed to wander before it was seen to.
+    sd, sd_min: by which the logarithm is believed to wander before it was seen to, and at least.
+    A level that mostly stands where it does not matter wanders by more than it shows.
     material: the level from which it matters; what is less bad counts as if it were this much.
     looks_min: smoothings over fewer looks say nothing, so that what passes is no alarm.
     reach: how far from usual one look may count, in logarithms.
@@ -75,13 +75,14 @@ class LevelOptions:
     gauge: str
     rising: bool
     sd: float = 0.5
+    sd_min: float = 0.02
     material: float | None = None
     looks_min: int = 1
     reach: float = np.inf
 
     def __post_init__(self) -> None:
-        if self.sd <= 0.0:
-            raise ValueError(f"sd must be positive, was {self.sd}")
+        if not 0.0 < self.sd_min <= self.sd:
+            raise ValueError(f"sd_min must be positive, at most {self.sd}, was {self.sd_min}")
         if not 1 <= self.looks_min <= LOOKS[-1]:
             raise ValueError(f"looks_min must be 1 to {LOOKS[-1]}, was {self.looks_min}")
         if self.reach <= 0.0:
@@ -224,7 +225,7 @@ class Level:
         seen = np.sort(samples, axis=1).sum(axis=1, keepdims=True)
         pooled = (PRIOR_SAMPLES * self.options.sd**2 + squares) / (PRIOR_SAMPLES + seen)
         own = PRIOR_SAMPLES * pooled + self.squares * per_block
-        self.variance = np.maximum(own / (PRIOR_SAMPLES + samples), SD_MIN**2)
+        self.variance = np.maximum(own / (PRIOR_SAMPLES + samples), self.options.sd_min**2)
         self.known = PRIOR_SAMPLES + samples + np.minimum(seen, POOLED_MAX)
         self.mean = self.total / np.maximum(self.weight, 1e-9)
 

@@ -20,6 +20,13 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
         LevelOptions(gauge="near_depth", rising=False, sd=0.3, looks_min=16, reach=0.7),
         options,
     ),
+    "thin_book_clustering": lambda options: Level(
+        "thin_book_clustering",
+        LevelOptions(
+            gauge="struck_share", rising=True, sd=0.5, sd_min=0.35, material=0.2, looks_min=16
+        ),
+        options,
+    ),
     "drift.order": lambda options: Drift("order", options),
     "drift.cancel": lambda options: Drift("cancel", options),
     "drift.leverage": lambda options: Drift("leverage", options),

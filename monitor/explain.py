@@ -27,6 +27,11 @@ EVENTS: Final = {
     "reject": "rejects",
 }
 
+LEVELS: Final = {
+    "near_depth": "depth near the touch",
+    "struck_share": "the share of orders and cancels that fall where the book is thin",
+}
+
 
 def describe(
     change: Change,
@@ -83,6 +88,8 @@ def _summary(
     since = _clock(case.onset_bin * bin_ns)
     if lead.signal == "drift":
         text = f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
+    elif lead.feature in LEVELS:
+        text = f"{_events(lead)} at {_ratio(alike)} its usual level on {_some(alike)}"
     else:
         text = f"{_events(lead)} at {_ratio(alike)} the expected rate on {_some(alike)}"
     text += f" since {since} UTC"
@@ -102,7 +109,7 @@ def _summary(
 
 
 def _events(seen: Sighting) -> str:
-    return EVENTS.get(seen.feature, seen.feature).capitalize()
+    return (EVENTS | LEVELS).get(seen.feature, seen.feature).capitalize()
 
 
 def _ratio(alike: Sequence[Sighting]) -> str:

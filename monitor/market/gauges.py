@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import Floats
 
@@ -11,7 +12,13 @@ if TYPE_CHECKING:
     from monitor.market.state import Market
 
 DRIFT_MAX: Final = 0.2
+SHARE_MIN: Final = 0.01
 DEPTH_MIN: Final = 1.0  # quote currency, below which a book is as good as empty
+
+
+def trusted(market: "Market") -> NDArray[np.bool_]:
+    """(S,) whether the book kept from events is close enough to the venue's own."""
+    return np.asarray(market.depth.drift() <= DRIFT_MAX)
 
 
 def near_depth(market: "Market") -> Floats:
@@ -19,10 +26,17 @@ def near_depth(market: "Market") -> Floats:
     logarithms over the distances, so that none of them rules. Not known while too much of the book
     had to be mended."""
     bands = np.log(np.maximum(market.depth.bands(), DEPTH_MIN))
-    trusted = market.depth.drift() <= DRIFT_MAX
-    return np.where(trusted, bands.mean(axis=2).min(axis=1), np.nan)
+    return np.where(trusted(market), bands.mean(axis=2).min(axis=1), np.nan)
+
+
+def struck_share(market: "Market") -> Floats:
+    """(S,) share of a minute's orders, cancels and fills that fell where the book is thin."""
+    known = trusted(market)
+    share: Floats = np.log(np.maximum(np.where(known, market.struck, np.nan), SHARE_MIN))
+    return share
 
 
 GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
     "near_depth": near_depth,
+    "struck_share": struck_share,
 }

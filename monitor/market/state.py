@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.base import Floats, Levels, State, nest, unnest
 from monitor.features import Built
+from monitor.market.clustering import Clustering
 from monitor.market.depth import MEND_MEMORY_S, Depth
 from monitor.market.gauges import GAUGES
 from monitor.market.prices import Prices
@@ -25,6 +26,8 @@ class Market:
         self.every = max(1, round(LOOK_S * 1e9 / bin_ns))
         self.depth = Depth()
         self.prices = Prices()
+        self.clustering = Clustering(look_s=self.every * bin_ns / 1e9)
+        self.struck = np.empty(0)  # (S,) share of changes in thin shells, at the last look
         self.now_ns = 0
         self._memory = float(np.exp(-self.every * bin_ns / 1e9 / MEND_MEMORY_S))
 
@@ -33,6 +36,7 @@ class Market:
         symbols = built.frame.values.shape[1]
         self.depth.resize(symbols)
         self.prices.resize(symbols)
+        self.clustering.resize(symbols)
         at, values = [], []
         for i, settled in enumerate(built.bins):
             self._apply(settled)
@@ -45,6 +49,7 @@ class Market:
         return Levels(tuple(GAUGES), np.array(at, np.int64), np.array(values).reshape(shape))
 
     def _apply(self, settled: Settled) -> None:
+        self.clustering.apply(settled, self.depth)
         self.depth.apply(settled)
         self.prices.apply(settled)
 
@@ -52,10 +57,11 @@ class Market:
         """(S, G) the levels now."""
         traded = np.flatnonzero(np.isfinite(self.prices.trade))
         self.depth.settle(traded, cells(self.prices.trade[traded]), self._memory)
+        self.struck = self.clustering.look(self.depth.bands())
         return np.column_stack([gauge(self) for gauge in GAUGES.values()])
 
-    def _parts(self) -> dict[str, "Depth | Prices"]:
-        return {"depth": self.depth, "prices": self.prices}
+    def _parts(self) -> dict[str, Depth | Prices | Clustering]:
+        return {"depth": self.depth, "prices": self.prices, "clustering": self.clustering}
 
     def state(self) -> State:
         """Everything that the next bin depends on."""

@@ -1,0 +1,91 @@
+"""Whether orders, cancels and fills gather where the book has become thin.
+
+The book is taken in shells by distance from the touch. A shell is thin as far as it holds less than
+two thirds of what it usually holds, wholly at less than four ninths. The share of a minute's
+changes that fell into thin shells is looked at from the touch outward, over each width in turn.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Floats, State, grow, pack, unpack
+from monitor.market.depth import BANDS_CELLS, Depth
+from monitor.rows import CELL_BITS, CELL_MASK, QUOTE_UNITS
+from monitor.settled import Changes, Settled
+
+SHELLS: Final = len(BANDS_CELLS)
+FLOW_S: Final = 60.0
+USUAL_S: Final = 1800.0
+THIN: Final = float(np.log(1.5))  # below usual, in logarithms, where thinness begins
+SHELL_MIN: Final = 1.0  # quote currency
+_EDGES: Final = np.array(BANDS_CELLS)
+
+
+class Clustering:
+    """Flow into shells of S symbols.
+
+    flow: (2, SHELLS, S) quote currency of changes, fading over a minute.
+    usual, weight: (2, SHELLS, S) and (S,) sums over the logarithms of what shells held, fading
+    over half an hour.
+    """
+
+    _STATE: Final = ("flow", "usual", "weight")
+
+    def __init__(self, *, look_s: float) -> None:
+        self._fade = float(np.exp(-look_s / FLOW_S))
+        self._keep = float(np.exp(-look_s / USUAL_S))
+        self.flow = self.usual = np.empty((2, SHELLS, 0))
+        self.weight = np.empty(0)
+
+    def resize(self, symbols: int) -> None:
+        """Make room for symbols that are new."""
+        if symbols > self.weight.size:
+            grow(self, dict.fromkeys(self._STATE, 0.0), symbols)
+
+    def apply(self, settled: Settled, depth: Depth) -> None:
+        """Take in one bin, before the book does."""
+        for changes in (settled.before, settled.after):
+            if changes is not None and changes.row.size:
+                self._count(changes, depth)
+
+    def _count(self, changes: Changes, depth: Depth) -> None:
+        side, row = changes.cell >> CELL_BITS, changes.row
+        place = (changes.cell & CELL_MASK) - depth.base[row]
+        away = np.where(side == 0, depth.touch[row] - place, place - depth.touch[row] + 1)
+        shell = np.searchsorted(_EDGES, np.maximum(away, 0), side="right")
+        near = (shell < SHELLS) & (depth.base[row] >= 0)
+        symbols = self.weight.size
+        at = ((side * SHELLS + shell) * symbols + row)[near]
+        total = np.zeros(2 * SHELLS * symbols, np.int64)
+        np.add.at(total, at, np.abs(changes.change[near]))
+        self.flow += (total / QUOTE_UNITS).reshape(self.flow.shape)
+
+    def look(self, bands: Floats) -> Floats:
+        """(S,) greatest share of changes in thin shells, over widths; NaN where nothing is known.
+
+        bands: (S, 2, SHELLS) depth within each distance.
+        """
+        held = np.diff(bands, axis=2, prepend=0.0).transpose(1, 2, 0)
+        found = np.log(np.maximum(held, SHELL_MIN))
+        usual = self.usual / np.maximum(self.weight, 1e-9)
+        below = np.where(np.isfinite(found), usual - found, 0.0)
+        thin = np.clip((below - THIN) / THIN, 0.0, 1.0)
+        within = self.flow.sum(axis=0).cumsum(axis=0)
+        struck = (self.flow * thin).sum(axis=0).cumsum(axis=0)
+        share = np.where(within > 0.0, struck / np.maximum(within, 1e-9), 0.0).max(axis=0)
+        known = np.isfinite(found).all(axis=(0, 1))
+        self.usual = np.where(
+            known, self.usual * self._keep + np.where(known, found, 0.0), self.usual
+        )
+        self.weight = np.where(known, self.weight * self._keep + 1.0, self.weight)
+        self.flow = self.flow * self._fade
+        return np.where(known & (within[-1] > 0.0), share, np.nan)
+
+    def state(self) -> State:
+        return pack(self, self._STATE)
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        unpack(self, self._STATE, state)
