@@ -1,8 +1,8 @@
 """Open incidents as metrics: one series each to alert on, and their text for messages.
 
-As an incident grows, only severity and scope change in the labels of `foreshock_incident_open`. What
-it says changes often: that is in `foreshock_incident_info`, which messages look up by id. Accounts
-are counted there, never named.
+As an incident grows, only severity and scope change in the labels of `foreshock_incident_open`.
+What it says changes often: that is in `foreshock_incident_info`, which messages look up by id.
+Accounts are counted there, never named.
 """
 
 import re
@@ -113,8 +113,9 @@ def first_of(incident: Incident) -> str:
 
 def accounts_share_of(incident: Incident) -> str:
     """How much few accounts did of the loudest signal that names any: "62% by one, 91% by five"."""
-    by_signal = {a.signal: [b for b in incident.accounts if b.signal == a.signal] for a in
-                 incident.accounts}
+    by_signal = {
+        a.signal: [b for b in incident.accounts if b.signal == a.signal] for a in incident.accounts
+    }
     known = [by_signal[signal] for signal in incident.signals if signal in by_signal]
     if not known:
         return ""

@@ -37,7 +37,7 @@ class Program:
 
     command: without the program's address, which `{address}` in it stands for. ready: the path that
     answers 200 once it serves. It ends with the thread that started it, so let a thread start it
-    that outlives it. Blocks while it starts and stops; `start` may be called again, on the same port.
+    that outlives it. Starting and stopping block; it may be started again, on the same port.
     """
 
     def __init__(self, command: Sequence[str], folder: Path, *, ready: str) -> None:

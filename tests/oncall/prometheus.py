@@ -88,9 +88,7 @@ class Prometheus(Program):
         return result
 
 
-def settings_of(
-    *, targets: Sequence[str], alertmanager: str | None, venue: str
-) -> dict[str, Any]:
+def settings_of(*, targets: Sequence[str], alertmanager: str | None, venue: str) -> dict[str, Any]:
     """The committed configuration with these addresses in it."""
     settings: dict[str, Any] = msgspec.yaml.decode(CONFIG.read_bytes())
     settings["rule_files"] = [str(RULES / Path(name).name) for name in settings["rule_files"]]

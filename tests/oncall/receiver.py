@@ -67,9 +67,8 @@ class Receiver:
         seconds: float = 60.0,
     ) -> Message:
         """The first message to a path of which something is true."""
-        return wait_until(
-            lambda: next((m for m in self.at(path) if condition(m.body)), None), seconds=seconds
-        )
+        wait_until(lambda: any(condition(m.body) for m in self.at(path)), seconds=seconds)
+        return next(m for m in self.at(path) if condition(m.body))
 
 
 class MailServer:
