@@ -32,6 +32,11 @@ def exposition() -> str:
     return monitor.exporter.exposition()[0].decode()
 
 
+def metrics() -> set[str]:
+    """Names of all that the monitor exports, also of what has no sample at the moment."""
+    return set(re.findall(r"^(?:# TYPE )?(foreshock_\w+)", exposition(), re.MULTILINE))
+
+
 def test_prometheus_takes_the_configuration_and_every_rule() -> None:
     run("promtool", "check", "config", CONFIG)
     run("promtool", "check", "rules", "--lint=all", "--lint-fatal", *RULE_FILES)
@@ -47,7 +52,7 @@ def test_metrics_are_named_as_prometheus_likes() -> None:
 
 
 def test_rules_ask_only_for_metrics_that_the_monitor_has() -> None:
-    exported = set(re.findall(r"^(foreshock_\w+)", exposition(), re.MULTILINE))
+    exported = metrics()
     recorded = {rule["record"] for rule in rules() if "record" in rule}
     for rule in rules():
         text = f"{rule['expr']} {rule.get('annotations', '')}"
