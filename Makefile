@@ -17,6 +17,7 @@ demo: $(READY)  ## a broker, a small exchange and the monitor, for two minutes
 	@$(BIN)/foreshock demo
 
 test: $(READY)  ## all tests; Apache Kafka is started where Java and Maven are there
+	@sh deploy/local/programs.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
 	@$(BIN)/pytest -q
 
 lint: $(READY)  ## format, lint and types

@@ -23,6 +23,7 @@ from monitor.codec import REASONS
 from monitor.detection import Budget, Step
 from monitor.events import KINDS
 from monitor.explain import VENUE
+from monitor.incident_metrics import incident_metrics
 from monitor.incidents import SEVERITIES, Incident
 from monitor.intake import Taken
 from monitor.records import Partition
@@ -36,8 +37,16 @@ DELAY_BUCKETS: Final = np.array([0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300,
 class Exporter(Collector):
     """Collects from one process; `registry` is what /metrics shows."""
 
-    def __init__(self, topics: Sequence[str], signals: Sequence[str], *, scores_max: int) -> None:
+    def __init__(
+        self,
+        topics: Sequence[str],
+        signals: Sequence[str],
+        *,
+        scores_max: int,
+        venue: str = "venue",
+    ) -> None:
         self.registry = CollectorRegistry()
+        self.venue = venue
         self.signals = list(dict.fromkeys(signals))
         self._scores_max = scores_max
         registry = self.registry
@@ -79,6 +88,8 @@ class Exporter(Collector):
         self.delay_sum_s = 0.0
         self._read_total = 0
         self.open: dict[str, Incident] = {}
+        self.known = False  # whether `open` is all there is
+        self._leads: dict[str, str] = {}
         self.lag: dict[Partition, int] = {}
         self.blind: Mapping[str, str] = {}
         self.watermark_ns: int | None = None
@@ -114,6 +125,13 @@ class Exporter(Collector):
         """Good events read since the start."""
         return self._read_total
 
+    def know(self, incidents: Sequence[Incident] | None) -> None:
+        """After a start: all that is open, told before; None while nobody can say."""
+        self.known = incidents is not None
+        self.open = {incident.id: incident for incident in incidents or ()}
+        self._leads = {i.id: self._leads.get(i.id, i.signals[0]) for i in self.open.values()}
+        self._told = {(i.id, i.severity) for i in self.open.values()}
+
     def stepped(self, step: Step, symbols: Sequence[str], seconds: float) -> None:
         """Take in one closed bin that took `seconds` to judge."""
         self._steps.observe(seconds)
@@ -123,8 +141,10 @@ class Exporter(Collector):
         for incident in step.incidents:
             if incident.change == "close":
                 self.open.pop(incident.id, None)
+                self._leads.pop(incident.id, None)
             else:
                 self.open[incident.id] = incident
+                self._leads.setdefault(incident.id, incident.signals[0])
             if (incident.id, incident.severity) not in self._told:
                 self._told.add((incident.id, incident.severity))
                 self._incidents.labels(incident.severity, incident.signals[0]).inc()
@@ -151,6 +171,9 @@ class Exporter(Collector):
         yield self._lags()
         yield self._scores()
         yield self._open_incidents()
+        yield from incident_metrics(
+            list(self.open.values()), venue=self.venue, leads=dict(self._leads), known=self.known
+        )
         yield self._blindness()
         yield self._delays()
 

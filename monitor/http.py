@@ -40,9 +40,10 @@ class Status:
         """Remember changes of incidents."""
         self.recent.extend(incidents)
 
-    def tell_open(self, detection: Detection) -> None:
-        """After a restart: what is open is shown again, as a page must stay up."""
-        self.exporter.open = {incident.id: incident for incident in detection.open_incidents()}
+    def tell_open(self, detection: Detection, *, known: bool = True) -> None:
+        """After a restart: what is open is shown again, as a page must stay up. known: False
+        where it cannot be said yet, or is for another process to say."""
+        self.exporter.know(detection.open_incidents() if known else None)
 
     def not_ready(self) -> list[str]:
         """Why the monitor cannot be relied on yet; empty when it can."""

@@ -43,7 +43,10 @@ class Service:
         self.outputs = Outputs(config, on_incident)
         signals = [d.signal for d in self.pipeline.detection.detectors.values()]
         self.exporter = Exporter(
-            config.input_topics, signals, scores_max=config.http.scores_per_signal_max
+            config.input_topics,
+            signals,
+            scores_max=config.http.scores_per_signal_max,
+            venue=config.venue,
         )
         self.status = Status(self.exporter)
         self._stopping = asyncio.Event()
@@ -189,5 +192,6 @@ class Service:
                 return
             await self.holdings.take_over(self._source, assigned)
             self._heard_s = dict.fromkeys(assigned, time.monotonic())
-            self.status.tell_open(self.pipeline.detection)
+            known = bool(assigned) and not self.holdings.rewarming
+            self.status.tell_open(self.pipeline.detection, known=known)
             _log.info("partitions assigned", partitions=len(assigned))

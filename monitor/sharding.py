@@ -38,7 +38,7 @@ class ShardService:
         self.config = config
         self.shard = Shard(config)
         self.outputs = Outputs(config, lambda _: None)
-        self.exporter = Exporter(config.all_topics, [], scores_max=0)
+        self.exporter = Exporter(config.all_topics, [], scores_max=0, venue=config.venue)
         self.status = Status(self.exporter)
         self._stopping = asyncio.Event()
         self._busy = asyncio.Lock()  # held while state is between two consistent points

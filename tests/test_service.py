@@ -268,13 +268,17 @@ async def test_metrics_and_health_say_what_the_contract_names(
     labels = {label for f in families.values() for s in f.samples for label in s.labels}
     assert labels <= {
         "topic", "type", "reason", "partition", "le", "signal", "symbol", "severity", "version",
-        "rate",
+        "rate", "venue", "id", "scope",
+        "summary", "symbols", "first", "accounts_share", "signals", "onset",
     }  # fmt: skip
     assert (
         sum(s.value for s in families["foreshock_events"].samples if "_total" in s.name) == events
     )
     assert json.loads(health) == {"alive": True}
-    assert incidents["recent"]
+    named = {a["account"] for i in incidents["recent"] for a in i["accounts"]}
+    values = {value for f in families.values() for s in f.samples for value in s.labels.values()}
+    assert named
+    assert not [(name, value) for name in named for value in values if name in value]
 
 
 def fetch(service: Service, path: str) -> str:
