@@ -17,7 +17,9 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     "thin_book": lambda options: Level(
         "thin_book",
         # Makers that pull for seconds and come back are no thin book.
-        LevelOptions(gauge="near_depth", rising=False, sd=0.3, looks_min=16, reach=0.7),
+        LevelOptions(
+            gauge="near_depth", rising=False, sd=0.3, sd_min=0.08, looks_min=16, reach=0.7
+        ),
         options,
     ),
     "thin_book_clustering": lambda options: Level(

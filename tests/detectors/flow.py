@@ -1,6 +1,6 @@
 """Synthetic order flow with known truth: negative-binomial counts over wandering rates."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.signal import lfilter
 
-from detectors.base import BLOCK, Floats, Frame, Verdict
+from detectors.base import BLOCK, Floats, Frame, Levels, Verdict
 
 BIN_NS: Final = 250_000_000
 BINS_PER_S: Final = 4
@@ -117,7 +117,24 @@ def joined(single: Sequence[Frame], size: Callable[[], int]) -> list[Frame]:
 
 
 def _join(parts: Sequence[Frame]) -> Frame:
-    return replace(parts[0], values=np.concatenate([part.values for part in parts]))
+    values = np.concatenate([part.values for part in parts])
+    starts = np.cumsum([0, *(len(part.values) for part in parts)])[:-1]
+    levels = Levels(
+        parts[0].levels.names,
+        np.concatenate([p.levels.at + start for p, start in zip(parts, starts, strict=True)]),
+        np.concatenate([part.levels.values for part in parts]),
+    )
+    return replace(parts[0], values=values, levels=levels)
+
+
+def look(frame: Frame, levels: Mapping[str, Floats], *, every: int = BINS_PER_S) -> Frame:
+    """The frame with levels, (bins, S) from bin 0 on, as they are at every fourth bin's end."""
+    ends = frame.bin + np.arange(len(frame.values)) + 1
+    at = np.flatnonzero(ends % every == 0)
+    symbols = frame.values.shape[1]
+    found = [level[ends[at] - 1, :symbols] for level in levels.values()]
+    values = np.stack(found, axis=2) if found else np.empty((at.size, symbols, 0))
+    return replace(frame, levels=Levels(tuple(levels), at, values))
 
 
 def told(verdict: Verdict) -> list[bytes]:

@@ -6,11 +6,13 @@ from functools import partial
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from detectors.base import Detector, Floats, Frame, State, Verdict
+from detectors.level import Level
 from detectors.options import BurstOptions
 from detectors.registry import DETECTORS
-from tests.detectors.flow import BIN_NS, Flow, Wander, frames, joined, told
+from tests.detectors.flow import BIN_NS, Flow, Wander, frames, joined, look, told
 
 FEATURES = ("order", "cancel", "leverage")
 STREAMS = 24
@@ -21,11 +23,33 @@ OPTIONS = {
     name: BurstOptions(bin_ns=40 * BIN_NS) if name.startswith("drift") else BurstOptions()
     for name in DETECTORS
 }
+GAUGES = {
+    detector.gauge: detector.options
+    for detector in (DETECTORS[name](OPTIONS[name]) for name in DETECTORS)
+    if isinstance(detector, Level)
+}
 every_detector = pytest.mark.parametrize("name", DETECTORS)
 
 
 def make(name: str) -> Detector:
     return DETECTORS[name](OPTIONS[name])
+
+
+COUNTS = [name for name in DETECTORS if not isinstance(make(name), Level)]
+every_count = pytest.mark.parametrize("name", COUNTS)
+
+
+def levels(seed: int, bins: int) -> dict[str, Floats]:
+    """Every level wanders around where it matters, and in the end turns bad: one, then all."""
+    rng = np.random.default_rng(seed)
+    found = {}
+    for gauge, options in GAUGES.items():
+        sign = 1.0 if options.rising else -1.0
+        level = rng.normal(0.0, 0.05, (bins, STREAMS)) + np.log(options.material or 1000.0)
+        level[BREAK:, BROKEN] += 2.0 * sign
+        level[BREAK + 120 :] += 2.0 * sign
+        found[gauge] = level
+    return found
 
 
 # Rates wander within ten seconds, so that between bins of ten seconds they hardly do.
@@ -39,7 +63,9 @@ def market(seed: int, bins: int, *, at_once: int = 16) -> list[Frame]:
     boost[BREAK + 120 :] = 3.0
     flows = [Flow(seed + i, STREAMS, mean=(12.0, 60.0), own=WANDER) for i in range(len(FEATURES))]
     counts = np.stack([f.take(bins, boost) for f in flows], axis=2)
-    return frames(counts, FEATURES, bins=at_once)
+    seen = frames(counts, FEATURES, bins=at_once)
+    found = levels(seed, bins)
+    return [look(frame, found) for frame in seen]
 
 
 def rough(seed: int, bins: int) -> list[Frame]:
@@ -52,8 +78,17 @@ def rough(seed: int, bins: int) -> list[Frame]:
         values[rng.random(values.shape) < 0.02] = np.nan
         silent = 500 if frame.bin in (300, 1000) else 0
         skipped += silent
-        found.append(Frame(frame.bin + skipped, values, FEATURES, silent))
+        bad = frame.levels.values[:, : values.shape[1]].copy()
+        bad[rng.random(bad.shape) < 0.02] = np.nan
+        looked = replace(frame.levels, values=bad)
+        found.append(Frame(frame.bin + skipped, values, FEATURES, silent, looked))
     return found
+
+
+def only(frame: Frame, rows: NDArray[np.intp]) -> Frame:
+    """The frame of some symbols, in the order given."""
+    looked = replace(frame.levels, values=frame.levels.values[:, rows])
+    return replace(frame, values=frame.values[:, rows], levels=looked)
 
 
 def run(detector: Detector, seen: Sequence[Frame]) -> list[Verdict]:
@@ -130,7 +165,7 @@ def test_two_runs_are_identical(name: str) -> None:
 def test_permuting_symbols_permutes_scores(name: str, seed: int) -> None:
     order = np.random.default_rng(seed).permutation(STREAMS)
     seen = market(seed, 1100)
-    mixed = [replace(frame, values=frame.values[:, order]) for frame in seen]
+    mixed = [only(frame, order) for frame in seen]
     for ours, theirs in zip(run(make(name), seen), run(make(name), mixed), strict=True):
         expected = ours.score if ours.venue else ours.score[:, order]
         np.testing.assert_allclose(theirs.score, expected, atol=1e-6, err_msg=f"seed {seed}")
@@ -144,12 +179,17 @@ def test_what_is_not_observed_gets_no_opinion(name: str) -> None:
     for frame in seen[38:44]:
         values = frame.values.copy()
         values[5:, 3] = np.nan
-        verdict = detector.update(replace(frame, values=values))
+        found = frame.levels.values.copy()
+        found[1:, 3] = np.nan  # the second look is at the end of bin 7
+        looked = replace(frame.levels, values=found)
+        verdict = detector.update(replace(frame, values=values, levels=looked))
         if not verdict.venue:
-            assert np.isnan(verdict.score[5:, 3]).all()
+            assert np.isnan(verdict.score[7 if verdict.level else 5 :, 3]).all()
     for frame in seen[44:]:
         nothing = np.full_like(frame.values, np.nan)
-        assert np.isnan(detector.update(replace(frame, values=nothing)).score).all()
+        looked = replace(frame.levels, values=np.full_like(frame.levels.values, np.nan))
+        verdict = detector.update(replace(frame, values=nothing, levels=looked))
+        assert np.isnan(verdict.score[3 if verdict.level else 0 :]).all()
 
 
 @every_detector
@@ -157,7 +197,9 @@ def test_nan_and_infinity_never_raise_even_in_the_first_frame(name: str) -> None
     detector = make(name)
     for value in (np.nan, np.inf, -np.inf):
         for frame in market(9, 40):
-            detector.update(replace(frame, values=np.full_like(frame.values, value)))
+            looked = replace(frame.levels, values=np.full_like(frame.levels.values, value))
+            values = np.full_like(frame.values, value)
+            detector.update(replace(frame, values=values, levels=looked))
     assert not np.isposinf(detector.update(market(9, 16)[0]).score).any()
 
 
@@ -172,10 +214,10 @@ def test_an_empty_venue_has_no_scores(name: str) -> None:
 def test_inputs_are_left_untouched(name: str) -> None:
     detector = make(name)
     for frame in joined(rough(10, 1000), lambda: 16):
-        before = frame.values.tobytes()
-        frame.values.flags.writeable = False
+        before = frame.values.tobytes(), frame.levels.values.tobytes()
+        frame.values.flags.writeable = frame.levels.values.flags.writeable = False
         detector.update(frame)
-        assert frame.values.tobytes() == before
+        assert (frame.values.tobytes(), frame.levels.values.tobytes()) == before
 
 
 @every_detector
@@ -195,7 +237,7 @@ def test_a_score_is_not_changed_by_later_updates(name: str) -> None:
 def test_symbols_that_appear_later_are_admitted_without_an_alarm(name: str) -> None:
     seen = market(12, 900)
     detector = make(name)
-    run(detector, [replace(frame, values=frame.values[:, :10]) for frame in seen[:25]])
+    run(detector, [only(frame, np.arange(10)) for frame in seen[:25]])
     for frame in seen[25:]:
         verdict = detector.update(frame)
         streams = len(FEATURES) if verdict.venue else STREAMS
@@ -204,7 +246,7 @@ def test_symbols_that_appear_later_are_admitted_without_an_alarm(name: str) -> N
             assert not (verdict.score[:, 10:] >= 6.0).any(), f"bin {frame.bin}"
 
 
-@every_detector
+@every_count
 @pytest.mark.parametrize("seed", [13, 14])
 def test_a_planted_break_is_the_top_score(name: str, seed: int) -> None:
     detector = make(name)
@@ -228,7 +270,7 @@ def test_a_planted_break_is_the_top_score(name: str, seed: int) -> None:
     assert why.observed[0] > 1.5 * why.expected[0], f"seed {seed}"
 
 
-@every_detector
+@every_count
 def test_a_silence_clears_the_evidence(name: str) -> None:
     seen = market(14, BREAK + 200, at_once=1)
     until = BREAK + (160 if name == "market_wide" else 20)
