@@ -1,0 +1,89 @@
+"""Evidence of several signals together: on one symbol, and on the loudest few.
+
+A burst of cancels, a shift of leverage and a thin book on the same symbols within a minute are one
+thing, and say more than the loudest of them. So each stream's surprise is held for a minute while
+it fades, and added up over the signals of a symbol; then the loudest symbol is taken, and the sum
+over the √S loudest ones. Signals coincide in quiet flow too, orders with cancels above all: what
+the sums come to on quiet days is learned by a tail of their own, and so taken out again.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Bools, Floats, State, nest, pack, unnest, unpack
+from detectors.options import BurstOptions
+from detectors.tail import LN10, Tail, TailPrior
+
+HOLD_S: Final = 60.0
+QUIET_DECADES: Final = 2.5  # what a stream comes to now and then within a minute
+STREAM_MAX: Final = 5.0  # decades above that one signal may add: together needs more than one
+SUMS: Final = 2  # the loudest symbol, and the loudest few
+SUMS_DECADES: Final = float(np.log10(2.0))
+PRIOR: Final = TailPrior(
+    level=np.array([[2.0 * LN10], [3.0 * LN10]]),
+    share=0.25,
+    excess=np.array([[2.3], [4.6]]),
+    exceedances=10.0,
+)
+
+
+class Joint:
+    """Q signals over S symbols. held: (Q, S) decades above quiet, fading."""
+
+    def __init__(self, signals: int, options: BurstOptions) -> None:
+        self.held = np.zeros((signals, 0))
+        self._fade = float(np.exp(-1.0 / options.bins(HOLD_S)))
+        self.tail = Tail(SUMS, PRIOR, options)
+        self.tail.resize(1)
+
+    def update(self, scores: Floats) -> tuple[Floats, Bools]:
+        """Take in decades, (Q, T, S), NaN no opinion; (T,) decades of the venue, and (T, S) the
+        symbols that they come from."""
+        signals, bins, symbols = scores.shape
+        if symbols > self.held.shape[1]:
+            missing = symbols - self.held.shape[1]
+            self.held = np.pad(self.held, ((0, 0), (0, missing)))
+        if not symbols:
+            return np.full(bins, -np.inf), np.zeros((bins, 0), bool)
+        news = np.clip(np.nan_to_num(scores, nan=0.0) - QUIET_DECADES, 0.0, STREAM_MAX)
+        by_symbol = np.zeros((bins, symbols))
+        several = np.zeros((bins, symbols), bool)
+        for t in range(bins):  # each bin fades what the one before left
+            self.held = np.maximum(news[:, t], self.held * self._fade)
+            by_symbol[t] = self.held.sum(axis=0)
+            several[t] = np.count_nonzero(self.held > 0.1, axis=0) > 1
+        few = max(1, round(float(np.sqrt(symbols))))
+        top = np.sort(by_symbol, axis=1)[:, -few:]
+        sums = np.stack([np.where(several, by_symbol, 0.0).max(axis=1), top.sum(axis=1)]) * LN10
+        self.tail.watch(np.arange(SUMS), sums.max(axis=1, keepdims=True))
+        decades = self.tail.decades(sums).max(axis=0) - SUMS_DECADES
+        members = by_symbol >= np.maximum(0.5 * top[:, -1:], 0.1)
+        return decades, members
+
+    def learn(self, *, heard: bool) -> None:
+        """A block has ended."""
+        self.tail.learn(np.array([not heard]))
+
+    def skip(self) -> None:
+        """The input was silent for long: what was held is over."""
+        self.held[:] = 0.0
+
+    def calibration(self) -> State:
+        """What quiet flow has taught, that another run may begin with."""
+        return pack(self.tail, Tail.SUMS)
+
+    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run was taught."""
+        self.tail.calibrate(taught)
+
+    def state(self) -> State:
+        """Everything that the next update depends on."""
+        return pack(self, ("held",)) | nest("tail", self.tail.state())
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Continue exactly where `state` was taken."""
+        unpack(self, ("held",), state)
+        self.tail.restore(unnest("tail", state))
