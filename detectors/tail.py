@@ -47,12 +47,16 @@ class Tail:
 
     seen, exceeding, excess: (R, 1) sums over maxima: how many, how many above the level, by how
     much. They are all that calibration knows, so sums of different runs may be added.
+    least: where nothing was watched in all of four minutes, what the maximum is; -inf, not known.
     """
 
     SUMS = ("seen", "exceeding", "excess")
 
-    def __init__(self, scales: int, prior: TailPrior, options: BurstOptions) -> None:
+    def __init__(
+        self, scales: int, prior: TailPrior, options: BurstOptions, *, least: float = -np.inf
+    ) -> None:
         self.prior = prior
+        self.least = least
         self.level = np.broadcast_to(np.asarray(prior.level, np.float64), (scales, 1))
         self._blocks = max(1, round(options.bins(MAXIMA_S) / BLOCK))
         self._keep = float(np.exp(-self._blocks * BLOCK * options.bin_ns / 1e9 / MEMORY_S))
@@ -89,9 +93,13 @@ class Tail:
         """Take values in: (n, S), of n different scales."""
         self.maxima[scales] = np.maximum(self.maxima[scales], statistic)
 
+    def watch_some(self, scale: NDArray[np.intp], stream: NDArray[np.intp], value: Floats) -> None:
+        """Take single values in, (n,) each, of a statistic that is `least` everywhere else."""
+        np.maximum.at(self.maxima, (scale, stream), value)
+
     def learn(self, unheard: Bools) -> None:
-        """A block has ended; unheard: (S,) streams that there was no opinion on."""
-        self.maxima[:, unheard] = np.nan
+        """A block has ended; unheard: (S,) streams that there was no opinion on, or (R, S)."""
+        self.maxima[np.broadcast_to(unheard, self.maxima.shape)] = np.nan
         self.blocks += 1
         if self.blocks == self._blocks:
             self._end_maxima()
@@ -105,7 +113,7 @@ class Tail:
         self.exceeding = self.exceeding * self._keep + over.sum(axis=1, keepdims=True)
         # Sorted, so that the order of streams cannot change a bit of the sum.
         self.excess = self.excess * self._keep + np.sort(excess, axis=1).sum(axis=1, keepdims=True)
-        self.maxima[:] = -np.inf
+        self.maxima[:] = self.least
         self.blocks = 0
         self._refresh()
 

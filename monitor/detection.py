@@ -2,15 +2,16 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Detector, State, Verdict, nest, unnest
+from detectors.burst import Bursts
 from detectors.correlated import CorrelatedTest, Evidence
 from detectors.options import BurstOptions
-from detectors.registry import DETECTORS
+from detectors.registry import BURSTS, DETECTORS
 from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
 from monitor.bins import PartialFrame
@@ -34,6 +35,7 @@ class _Part(Protocol):
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None: ...
 
 
+@runtime_checkable
 class _Taught(Protocol):
     """Anything that quiet flow calibrates."""
 
@@ -84,13 +86,14 @@ class Detection:
         self._names = names
         self.roster = Roster(names, symbols_max=symbols_max)
         self.frames = FrameBuilder(self.roster)
+        features = {signal: what for signal, what in BURSTS.items() if signal not in disabled}
+        self.bursts = Bursts(features, burst)
         self.detectors: dict[str, Detector] = {
             name: make(burst)
             for name, make in DETECTORS.items()
-            if name.partition(".")[0] not in disabled
+            if name not in BURSTS and name.partition(".")[0] not in disabled
         }
-        per_symbol = [d for d in self.detectors.values() if d.signal.endswith("_burst")]
-        self.test = CorrelatedTest(len(per_symbol), burst)
+        self.test = CorrelatedTest(len(features), burst)
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
         self.bins = 0
@@ -103,8 +106,8 @@ class Detection:
         for built in self.frames.build(partials):
             frame = built.frame
             self._cold = self._not_warm()
-            verdicts = [detector.update(frame) for detector in self.detectors.values()]
-            bursts = [v for v in verdicts if v.mixture is not None]
+            bursts = self.bursts.update(frame)
+            verdicts = bursts + [detector.update(frame) for detector in self.detectors.values()]
             venue = [v for v in verdicts if v.venue]
             evidence = self.test.update(frame.bin, bursts, venue)
             seen = frame.values.sum(axis=1)
@@ -135,23 +138,28 @@ class Detection:
 
     def blind(self) -> dict[str, str]:
         """Signals that cannot speak, with the reason."""
-        able: dict[str, str | None] = {}
+        inputs = [(signal, signal, feature) for signal, feature in self.bursts.features.items()]
         for name, detector in self.detectors.items():
-            feature = getattr(detector, "feature", None)
-            if feature is not None and not self.seen[Kind[feature.upper()]]:
-                able.setdefault(detector.signal, "no_input")
+            inputs.append((name, detector.signal, getattr(detector, "feature", "")))
+        able: dict[str, str | None] = {}
+        for name, signal, feature in inputs:
+            if feature and not self.seen[Kind[feature.upper()]]:
+                able.setdefault(signal, "no_input")
             else:  # one input is enough for a signal that has several
-                able[detector.signal] = "warming_up" if name in self._cold else None
+                able[signal] = "warming_up" if name in self._cold else None
         return {signal: reason for signal, reason in able.items() if reason is not None}
+
+    @property
+    def signals(self) -> list[str]:
+        """Every signal that is judged; drift once for each of its features."""
+        return [*self.bursts.features, *(d.signal for d in self.detectors.values())]
 
     def _not_warm(self) -> frozenset[str]:
         """Detectors that have learned too little for an opinion on any stream."""
+        warm = dict(zip(self.bursts.features, self.bursts.bank.warm.any(axis=1), strict=True))
         banks = {name: getattr(d, "bank", None) for name, d in self.detectors.items()}
-        return frozenset(
-            name
-            for name, bank in banks.items()
-            if bank is not None and not bank.background.warm.any()
-        )
+        warm |= {name: bank.warm.any() for name, bank in banks.items() if bank is not None}
+        return frozenset(name for name, known in warm.items() if not known)
 
     def _sightings(
         self,
@@ -251,8 +259,10 @@ class Detection:
 
     def _taught(self) -> dict[str, _Taught]:
         """The parts that quiet flow calibrates."""
-        banks = {name: getattr(part, "bank", None) for name, part in self.detectors.items()}
-        taught = {name: bank for name, bank in banks.items() if bank is not None}
+        taught: dict[str, _Taught] = dict(self.bursts.alone())
+        for name, detector in self.detectors.items():
+            if isinstance(detector, _Taught):
+                taught[name] = detector
         return taught | {"test": self.test}
 
     def calibration(self) -> State:
@@ -274,7 +284,7 @@ class Detection:
 
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
-        parts |= {"test": self.test, "roster": self.roster, "ring": self.ring, "desk": self.desk}
+        parts |= {"bursts": self.bursts, "test": self.test, "roster": self.roster, "ring": self.ring, "desk": self.desk}
         return parts
 
     def state(self) -> State:
