@@ -38,6 +38,7 @@ _PER_STREAM = {
     "waiting": np.nan,
 }
 _STATE = (
+    "turn",
     "start",
     "taught",
     "common",
@@ -70,6 +71,7 @@ class Noise:
         self.wander2 = self.known = np.empty((SCALES, 0))
         self.sample = np.empty((2, SCALES, 0))
         self.waiting = np.empty((max(1, options.bins(options.delay_s) // BLOCK), 2, SCALES, 0))
+        self.turn = 0  # of what waits, the oldest
         self.start = np.full((SCALES, signals), options.wander**2)
         self.taught = np.zeros((SCALES, signals))
         self.common = np.full((1, signals), options.counting_prior)
@@ -82,7 +84,11 @@ class Noise:
 
     def variance(self, expected: Floats, scale: NDArray[np.intp]) -> Floats:
         """(R, S) variance of counts with these means over windows of these scales, (R,)."""
-        return (self.wander2[scale] * expected + self.counting) * expected
+        found = self.wander2.take(scale, axis=0)
+        found *= expected
+        found += self.counting
+        found *= expected
+        return found
 
     def watch(self, first: int, rows: Plan, counts: Floats, expected: Floats) -> None:
         """Take this block's sample of each scale from the rows of a frame, (R, S) each."""
@@ -98,23 +104,22 @@ class Noise:
     def learn(self, mean: Floats, unknown: Bools) -> None:
         """A block has ended: queue its sample, and learn the one that is old enough. Of streams
         whose mean is unknown, (S,), a sample tells nothing."""
-        counts, expected = self.waiting[0]
+        counts, expected = self.waiting[self.turn]
         known = np.isfinite(counts) & (expected > 0)
         c, e = np.where(known, counts, 0.0), np.where(known, expected, 0.0)
         jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
-        limit = SQUARE_MAX * (self.counting + self.wander2[0] * e[0]) * e[0]
-        fading = np.where(known[0], self._decay, 1.0)
-        self.jumps = self.jumps * fading + np.minimum(jump, limit)
-        self.jump_means = self.jump_means * fading + e[0]
-        square = (c - e) ** 2
         limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e
-        left = np.minimum(square, limit) - self.counting * e
         fading = np.where(known, self._decays, 1.0)
+        self.jumps = self.jumps * fading[0] + np.minimum(jump, limit[0])
+        self.jump_means = self.jump_means * fading[0] + e[0]
+        left = np.minimum((c - e) ** 2, limit) - self.counting * e
         self.squares = self.squares * fading + _WORTH * left
         self.weights = self.weights * fading + _WORTH * e**2
         self.samples = self.samples * fading + _WORTH * known
-        self.waiting = np.concatenate([self.waiting[1:], self.sample[None]])
-        self.waiting[..., unknown] = np.nan
+        self.waiting[self.turn] = self.sample
+        self.turn = (self.turn + 1) % len(self.waiting)
+        if unknown.any():
+            self.waiting[..., unknown] = np.nan
         self.sample[:] = np.nan
         self.refresh(mean)
 

@@ -159,9 +159,11 @@ class SurpriseBank:
     ) -> _Loud:
         """The windows of able streams that hold more than expected, and by how much."""
         counts, means = sums
+        limit = self.noise.variance(expected, rows.scale)
+        limit *= EXCESS_SD**2
         excess = counts - expected
-        limit = EXCESS_SD**2 * self.noise.variance(expected, rows.scale)
-        row, stream = np.nonzero((excess * np.abs(excess) > limit) & able)
+        excess *= np.abs(excess)
+        row, stream = np.nonzero((excess > limit) & able)
         scale, c, e = rows.scale[row], counts[row, stream], expected[row, stream]
         # What began anew in its midst is a window of another length.
         loud = means[row, stream] >= FULL * self.background.mean[stream] * _LENGTH[scale]
@@ -185,18 +187,19 @@ class SurpriseBank:
         if self._spoken is None:
             by_tail = self.held.reshape(self.tail.maxima.shape)
             self._spoken = self.tail.decades(by_tail).reshape(self.held.shape)
-        signal = self._signal(loud.stream)
-        tail = rows.scale[loud.row] * self.signals + signal
+        scale, signal = rows.scale[loud.row], self._signal(loud.stream)
+        tail = scale * self.signals + signal
         self.tail.watch_some(tail, loud.stream - signal * self.symbols, loud.nats)
-        found, decades = np.zeros((2, rows.scale.size, self.best.size))
-        found[loud.row, loud.stream] = loud.nats
-        decades[loud.row, loud.stream] = self.tail.decades_of(loud.nats, tail)
+        bins, cell = rows.bin[loud.row], scale * self.best.size + loud.stream
+        order = np.argsort(bins, kind="stable")
+        stops = np.searchsorted(bins[order], np.arange(len(rows.ending)), side="right")
+        told = ((self.held, loud.nats), (self._spoken, self.tail.decades_of(loud.nats, tail)))
         best = np.empty((len(rows.ending), self.best.size))
-        for t, ending in enumerate(rows.ending):
-            self._spoken[rows.scale[ending]] = decades[ending]
+        for t, now in enumerate(np.split(order, stops[:-1])):
+            for held, found in told:
+                held[rows.scale[rows.ending[t]]] = 0.0
+                held.reshape(-1)[cell[now]] = found[now]
             np.max(self._spoken, axis=0, out=best[t])
-        moved = rows.held[-1] >= 0
-        self.held[moved] = found[rows.held[-1, moved]]
         return np.maximum(best - SCALES_DECADES, 0.0)
 
     def _mixture(self, rows: Plan, loud: _Loud) -> Floats:

@@ -87,7 +87,7 @@ class Tail:
         """Make room for streams; a new one counts from its first whole four minutes."""
         missing = streams - self.maxima.shape[1]
         if missing > 0:
-            self.maxima = np.pad(self.maxima, ((0, 0), (0, missing)), constant_values=np.nan)
+            self.maxima = np.pad(self.maxima, ((0, 0), (0, missing)), constant_values=np.inf)
 
     def watch(self, scales: NDArray[np.intp], statistic: Floats) -> None:
         """Take values in: (n, S), of n different scales."""
@@ -95,11 +95,12 @@ class Tail:
 
     def watch_some(self, scale: NDArray[np.intp], stream: NDArray[np.intp], value: Floats) -> None:
         """Take single values in, (n,) each, of a statistic that is `least` everywhere else."""
-        np.maximum.at(self.maxima, (scale, stream), value)
+        at = scale * self.maxima.shape[1] + stream
+        np.maximum.at(self.maxima.reshape(-1), at, value)
 
     def learn(self, unheard: Bools) -> None:
         """A block has ended; unheard: (S,) streams that there was no opinion on, or (R, S)."""
-        self.maxima[np.broadcast_to(unheard, self.maxima.shape)] = np.nan
+        self.maxima[np.broadcast_to(unheard, self.maxima.shape)] = np.inf
         self.blocks += 1
         if self.blocks == self._blocks:
             self._end_maxima()
