@@ -8,8 +8,9 @@ tails of its own. The best of all tests has a calibrated tail again, so that wha
 not hang on how the tests depend on each other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -49,17 +50,27 @@ class Evidence:
     """What each bin of a frame says about the venue.
 
     score: (T,) decades, venue-wide, the best of the tests.
-    streams: (Q, T, S) venue-wide decades of each stream of each signal.
     alone: (V, T, n) venue-wide decades of the venue's own streams.
-    members: (Q, T, S) streams that the mixture believes to be part of the anomaly.
     mixture: (T, Q + 1) decades of the mixtures by signal, and over all signals last.
+    decades: (Q, T, S) of each stream of each signal, its best among the tests; -inf, no opinion.
+    loudest: (Q, T, S) their own scores. calibrated: what turns decades into venue-wide ones.
     """
 
     score: Floats
-    streams: Floats
     alone: Sequence[Floats]
-    members: Bools
     mixture: Floats
+    decades: Floats
+    loudest: Floats
+    calibrated: Callable[[Floats], Floats]
+
+    def streams(self, at: int) -> Floats:
+        """(Q, S) venue-wide decades of each stream of each signal in a bin."""
+        return self.calibrated(self.decades[:, at])
+
+    def members(self, at: int) -> Bools:
+        """(Q, S) streams that the mixture believes to be part of the anomaly in a bin."""
+        believed = self.mixture[at, :-1, None] > 0
+        return np.asarray((self.loudest[:, at] > MEMBER_DECADES) & believed)
 
 
 class CorrelatedTest:
@@ -85,40 +96,31 @@ class CorrelatedTest:
         for tail in (*self.tails, self.venue):
             tail.resize(1)
         self.check = NullCheck(options)
+        self._refresh()
 
     def update(self, first: int, verdicts: Sequence[Verdict], venue: Sequence[Verdict]) -> Evidence:
         """Test the bins from `first` on, then learn what quiet looks like. verdicts: Q of them."""
         scores = np.stack([verdict.score for verdict in verdicts])
         opinion = np.isfinite(scores)
-        counted = np.maximum(np.count_nonzero(opinion, axis=(0, 2)), 1)
-        cost = np.log10(counted * TESTS)[:, None]
-        streams = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
         heard = np.count_nonzero(opinion, axis=2).T
-        heard = np.column_stack([heard, heard.sum(axis=1)])
-        mixtures = np.where(heard >= STREAMS_MIN, self._mixtures(first, verdicts), -np.inf)
-        members = opinion & (scores > MEMBER_DECADES) & (mixtures[:, :-1].T[..., None] > 0)
+        total = heard.sum(axis=1, keepdims=True)
+        cost = np.log10(np.maximum(total, 1) * TESTS)
+        streams = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
+        enough = np.concatenate([heard, total], axis=1) >= STREAMS_MIN
+        mixtures = np.where(enough, self._mixtures(first, verdicts), -np.inf)
         alone = [_alone(verdict.score, len(venue)) for verdict in venue]
-        tests = [streams.max(axis=(0, 2), initial=-np.inf), mixtures.max(axis=1)]
-        tests += [score.max(axis=1, initial=-np.inf) for score in alone]
-        raw = np.maximum(np.max(tests, axis=0), 0.0)
+        best = streams.max(axis=(0, 2), initial=-np.inf)
+        tests = np.concatenate([best[:, None], mixtures, *alone], axis=1)
+        tests[:, 0] = raw = np.maximum(tests.max(axis=1), 0.0)
         self.best = max(self.best, float(raw.max()))
-        self.heard |= bool(opinion.any())
-        evidence = Evidence(
-            self._calibrated(raw),
-            self._calibrated(streams),
-            [self._calibrated(score) for score in alone],
-            members,
-            self._calibrated(mixtures),
-        )
+        self.heard |= bool(total.any())
+        calibrated = partial(_calibrated, self.venue.law)
+        ends = np.cumsum([1, mixtures.shape[1], *(score.shape[1] for score in alone)])
+        score, mixture, *own = np.split(calibrated(tests), ends[:-1], axis=1)
+        evidence = Evidence(score[:, 0], own, mixture, streams, scores, calibrated)
         if (first + len(raw)) % BLOCK == 0:
             self._learn()
         return evidence
-
-    def _calibrated(self, decades: Floats) -> Floats:
-        """Decades of the best test to decades of the venue; -inf stays."""
-        nats = np.maximum(decades, 0.0) * LN10
-        one = self.venue.decades(nats.reshape(1, -1)).reshape(nats.shape)
-        return np.where(np.isneginf(decades), -np.inf, one)
 
     def _mixtures(self, first: int, verdicts: Sequence[Verdict]) -> Floats:
         """(T, Q + 1) decades by signal and over all; -inf before they can be known."""
@@ -128,40 +130,42 @@ class CorrelatedTest:
         at = first // BLOCK * 7 % BLOCK - first % BLOCK  # not always the same bin of a second
         if 0 <= at < bins:
             self.sample = each[at].copy()
-        sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
+        if not self._known.any():
+            return np.full(each.shape[:2], -np.inf)
         away = (each - self.mean).reshape(bins, -1, len(BELIEFS), SCALES)
-        spread = sd.reshape(-1, len(BELIEFS), SCALES)
+        spread = self._sd.reshape(-1, len(BELIEFS), SCALES)
+        worth = np.maximum(self._samples * self._worth, 1.0)
         found = np.full(each.shape[:2], -np.inf)
-        samples = self.blocks - self._filled
-        warm = samples >= self._warm
-        known = np.maximum(samples * self._worth, 1.0)
         for belief, tail in enumerate(self.tails):
-            value = away[:, :, belief] / (1.0 if IN_NATS[belief] else spread[:, belief])
+            value = away[:, :, belief]
             if not IN_NATS[belief]:  # a spread known by few samples: Student's tail
-                value = np.sign(value) * np.sqrt(known * np.log1p(value**2 / known))
-            value = np.where(warm, value, 0.0)
-            flat = value.reshape(bins, -1).T
-            if warm.any():
-                tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
+                value = value / spread[:, belief]
+                value = np.sign(value) * np.sqrt(worth * np.log1p(value**2 / worth))
+            flat = np.where(self._known, value, 0.0).reshape(bins, -1).T
+            tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
             decades = tail.decades(flat).T.reshape(value.shape).max(axis=2)
             np.maximum(found, decades, out=found)
-        decided = found - np.log10(TESTS) - MIXTURES_DECADES
-        return decided if warm.any() else np.full(found.shape, -np.inf)
+        return found - np.log10(TESTS) - MIXTURES_DECADES
+
+    def _refresh(self) -> None:
+        """What holds for a block: spreads, samples a window length, and whether they are enough."""
+        self._sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
+        self._samples = self.blocks - self._filled
+        self._known = self._samples >= self._warm
 
     def _learn(self) -> None:
         """A block has ended."""
         if np.isfinite(self.sample).all() and self.best < QUIET_DECADES:
-            sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
-            samples = np.tile(self.blocks - self._filled, len(BELIEFS))
-            known = samples >= np.tile(self._warm, len(BELIEFS))
-            cut = np.where(known, np.minimum(self.sample, self.mean + 6.0 * sd), self.sample)
+            samples, known = (np.tile(a, len(BELIEFS)) for a in (self._samples, self._known))
+            cut = np.where(known, np.minimum(self.sample, self.mean + 6.0 * self._sd), self.sample)
             rate = np.maximum(self._fade, 1.0 / (np.maximum(samples, 0.0) + 1.0))
             self.mean = self.mean + rate * (cut - self.mean)
             self.square = self.square + rate * (cut**2 - self.square)
             self.blocks += 1
+            self._refresh()
         self.venue.watch(np.array([0]), np.array([[self.best * LN10]]))
         if self.heard:
-            self.check.learn(float(self._calibrated(np.array(self.best))))
+            self.check.learn(float(_calibrated(self.venue.law, np.array(self.best))))
         for tail in (*self.tails, self.venue):
             tail.learn(np.array([not self.heard]))
         self.best, self.heard = 0.0, False
@@ -191,10 +195,18 @@ class CorrelatedTest:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, self._STATE, state)
+        self._refresh()
         self.venue.restore(unnest("venue", state))
         self.check.restore(unnest("check", state))
         for number, tail in enumerate(self.tails):
             tail.restore(unnest(f"tail{number}", state))
+
+
+def _calibrated(law: Callable[[Floats], Floats], decades: Floats) -> Floats:
+    """Decades of the best test to decades of the venue; -inf stays."""
+    nats = np.maximum(decades, 0.0) * LN10
+    one = law(nats.reshape(1, -1)).reshape(nats.shape)
+    return np.where(np.isneginf(decades), -np.inf, one)
 
 
 def _alone(score: Floats, detectors: int) -> Floats:

@@ -100,9 +100,13 @@ def _robust(scale: NDArray[np.intp], sums: Floats, panel: Panel) -> tuple[Floats
     root = np.sqrt(precision)
     for _ in range(STEPS):
         sd = np.sqrt(np.maximum(factor, 0.05))
-        away = np.abs(ratio - factor[..., None]) * (root / sd[..., None])
-        fading = (CUT_SD / np.maximum(away, 1e-9) - 1.0) * (TRUSTED_SD / (CUT_SD - TRUSTED_SD))
-        weight = precision * np.clip(fading, 0.0, 1.0)
+        away = np.abs(ratio - factor[..., None])
+        away *= root / sd[..., None]
+        fading = CUT_SD / np.maximum(away, 1e-9, out=away)
+        fading -= 1.0
+        fading *= TRUSTED_SD / (CUT_SD - TRUSTED_SD)
+        weight = np.clip(fading, 0.0, 1.0, out=fading)
+        weight *= precision
         total = weight.sum(axis=2)
         mean = (weight * ratio).sum(axis=2) / np.maximum(total, 1e-300)
         factor = np.where(total > 0, mean, factor)

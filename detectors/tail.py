@@ -10,8 +10,9 @@ a few times the mean excess: a tail that left out what it finds loud could never
 wrong, and one that took a cascade at its word would not hear the next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -73,6 +74,13 @@ class Tail:
         mean = (p.exceedances * p.excess + self.excess) / (p.exceedances + self.exceeding)
         self.slope = 1.0 / (mean * LN10)
         self.at_level = np.log10(self._blocks * BLOCK / share)
+
+    @property
+    def law(self) -> Callable[[Floats], Floats]:
+        """What `decades` does now, whatever is learned later."""
+        return partial(
+            _decades, level=self.level, at_level=self.at_level, slope=self.slope
+        )
 
     def decades(self, statistic: Floats) -> Floats:
         """(R, S) -> (R, S): k where a quiet stream exceeds the value once in 10^k bins."""

@@ -173,19 +173,20 @@ class Detection:
         least = self.desk.options.info - HYSTERESIS_DECADES
         found: list[Sighting] = []
         if evidence.score[at] >= least:
+            streams, members = evidence.streams(at), evidence.members(at)
             for q, verdict in enumerate(bursts):
-                scores = evidence.streams[q, at]
-                loud = scores >= least
+                loud = streams[q] >= least
                 if max(evidence.mixture[at, q], evidence.mixture[at, -1]) >= least:
-                    loud |= evidence.members[q, at]
-                found += self._of(verdict, at, scores, loud)
+                    loud |= members[q]
+                found += self._of(verdict, at, streams[q], loud)
             for verdict, alone in zip(venue, evidence.alone, strict=True):
                 found += self._of(verdict, at, alone[at], alone[at] >= least)
         for verdict in verdicts:
             if verdict.signal == "drift":
                 drifted = np.isfinite(verdict.score[at])
-                score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
-                found += self._of(verdict, at, score, drifted)
+                if drifted.any():
+                    score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
+                    found += self._of(verdict, at, score, drifted)
         return sorted(found, key=lambda s: (-s.score, s.stream))[:SIGHTINGS_MAX]
 
     def _of(
