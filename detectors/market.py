@@ -33,12 +33,15 @@ class Panel:
 
     stream: (Q, P) which of all streams. usable: (Q, P) False where a signal has fewer than P.
     counting, wander2: (Q, P) and (SCALES, Q, P) of noise.py.
+    trust: (Q,) how much of a market they are. enough: (Q,) how many of them would be one.
     """
 
     stream: NDArray[np.intp]
     usable: Bools
     counting: Floats
     wander2: Floats
+    trust: Floats
+    enough: Floats
 
 
 class MarketFactor:
@@ -76,9 +79,7 @@ class MarketFactor:
         filled[:, :HEARD] = shared[:, None]
         common[:quick] = shared[rows.bin[:quick]]
         self.held = filled[-1, :SCALES].copy()
-        heard = np.count_nonzero(panel.usable, axis=1)
-        trust = np.clip((heard - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0)
-        return 1.0 + trust * (common - 1.0), 1.0 + trust * (filled[:, :SCALES] - 1.0)
+        return 1.0 + panel.trust * (common - 1.0), 1.0 + panel.trust * (filled[:, :SCALES] - 1.0)
 
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""
@@ -88,14 +89,16 @@ class MarketFactor:
 def _robust(scale: NDArray[np.intp], sums: Floats, panel: Panel) -> tuple[Floats, Floats]:
     """(R, Q) robust factors from the panel's streams, and how much of the panel is heard."""
     if not panel.stream.size:
-        return np.ones((scale.size, len(panel.stream))), np.zeros((scale.size, len(panel.stream)))
+        nobody = np.ones((scale.size, len(panel.stream)))
+        return nobody, 0.0 * nobody
     c, e = sums.take(panel.stream, axis=2)  # rows end to end in memory, so sums are pairwise
     heard = (e >= EXPECTED_MIN) & panel.usable
     ratio = c / np.where(heard, e, np.inf)
     precision = e / (panel.counting + panel.wander2[scale] * e) * heard
     ranked = np.sort(np.where(heard, ratio, np.inf), axis=2)
-    middle = np.count_nonzero(heard, axis=2) // 2
-    start = np.take_along_axis(ranked, middle[..., None], axis=2)[..., 0]
+    middle = heard.sum(axis=2) // 2
+    rows, signals = np.indices(middle.shape, sparse=True)
+    start = ranked[rows, signals, middle]
     factor = np.where(np.isfinite(start), start, 1.0)
     root = np.sqrt(precision)
     for _ in range(STEPS):
@@ -105,15 +108,14 @@ def _robust(scale: NDArray[np.intp], sums: Floats, panel: Panel) -> tuple[Floats
         fading = CUT_SD / np.maximum(away, 1e-9, out=away)
         fading -= 1.0
         fading *= TRUSTED_SD / (CUT_SD - TRUSTED_SD)
-        weight = np.clip(fading, 0.0, 1.0, out=fading)
+        weight = np.minimum(np.maximum(fading, 0.0), 1.0)
         weight *= precision
         total = weight.sum(axis=2)
         mean = (weight * ratio).sum(axis=2) / np.maximum(total, 1e-300)
         factor = np.where(total > 0, mean, factor)
     square = np.maximum((precision**2).sum(axis=2), 1e-300)
     streams = precision.sum(axis=2) ** 2 / square
-    enough = np.clip(np.count_nonzero(panel.usable, axis=1), 1.0, STREAMS_FULL)
-    return np.maximum(factor, FACTOR_MIN), np.clip(streams / enough, 0.0, 1.0)
+    return np.maximum(factor, FACTOR_MIN), np.minimum(streams / panel.enough, 1.0)
 
 
 def market_panel(mean: Floats, usable: Bools, noise: Noise) -> Panel:
@@ -131,4 +133,12 @@ def market_panel(mean: Floats, usable: Bools, noise: Noise) -> Panel:
             busiest = np.sort(busiest[ranked[:PANEL]])
         stream[signal, : busiest.size] = signal * symbols + busiest
         found[signal, : busiest.size] = True
-    return Panel(stream, found, noise.counting[stream], noise.wander2.take(stream, axis=1))
+    streams = np.count_nonzero(found, axis=1)
+    return Panel(
+        stream,
+        found,
+        noise.counting[stream],
+        noise.wander2.take(stream, axis=1),
+        np.clip((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0),
+        np.clip(streams, 1.0, STREAMS_FULL),
+    )

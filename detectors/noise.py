@@ -46,7 +46,6 @@ _STATE = (
     "pooled",
     "counting",
     "wander2",
-    "known",
     *_PER_STREAM,
 )
 
@@ -55,7 +54,6 @@ class Noise:
     """Noise of S streams, learned once a block.
 
     counting: (S,) variance over mean of single bins. wander2: (SCALES, S) variance of log rates.
-    known: (SCALES, S) how many samples they rest on.
     Streams are Q signals of the same symbols, signal by signal, which teach each other nothing.
     pooled: (SCALES, Q) wander2 of all streams. start: what it was believed to be at first, from
     as many samples as were taught. common, taught_events: (1, Q) the same of counting.
@@ -68,7 +66,7 @@ class Noise:
         self._decays = self._decay ** np.minimum(1.0, 16.0 * _WORTH)  # long windows last longer
         self.jumps = self.jump_means = self.counting = np.empty(0)
         self.squares = self.weights = self.samples = np.empty((SCALES, 0))
-        self.wander2 = self.known = np.empty((SCALES, 0))
+        self.wander2 = np.empty((SCALES, 0))
         self.sample = np.empty((2, SCALES, 0))
         self.waiting = np.empty((max(1, options.bins(options.delay_s) // BLOCK), 2, SCALES, 0))
         self.turn = 0  # of what waits, the oldest
@@ -77,6 +75,7 @@ class Noise:
         self.common = np.full((1, signals), options.counting_prior)
         self.taught_events = np.zeros((1, signals))
         self.pooled = self.start.copy()
+        self._count()
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
@@ -109,13 +108,13 @@ class Noise:
         c, e = np.where(known, counts, 0.0), np.where(known, expected, 0.0)
         jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
         limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e
+        left = np.minimum((c - e) ** 2, limit) - self.counting * e
         fading = np.where(known, self._decays, 1.0)
         self.jumps = self.jumps * fading[0] + np.minimum(jump, limit[0])
         self.jump_means = self.jump_means * fading[0] + e[0]
-        left = np.minimum((c - e) ** 2, limit) - self.counting * e
-        self.squares = self.squares * fading + _WORTH * left
-        self.weights = self.weights * fading + _WORTH * e**2
-        self.samples = self.samples * fading + _WORTH * known
+        for sums, more in ((self.squares, left), (self.weights, e * e), (self.samples, known)):
+            sums *= fading
+            sums += _WORTH * more
         self.waiting[self.turn] = self.sample
         self.turn = (self.turn + 1) % len(self.waiting)
         if unknown.any():
@@ -150,8 +149,17 @@ class Noise:
         raw = (self.squares + unit * self._each(self.pooled)) / (self.weights + unit)
         raised = 1.0 + caution / np.sqrt(self._each(trust) + self.weights / e**2)
         self.wander2 = np.maximum(raw, WANDER2_MIN) * raised
-        others = self._each(self._sum(self.samples)) - self.samples + self._each(self.taught)
-        self.known = SAMPLES_MIN + self.samples + np.minimum(others, BORROWED_MAX)
+        self._count()
+
+    def _count(self) -> None:
+        self._borrowed = self._sum(self.samples) + self.taught
+
+    def known(self, scale: NDArray[np.intp], stream: NDArray[np.intp]) -> Floats:
+        """(n,) how many samples the noise of streams rests on at these scales, (n,) each."""
+        own = self.samples[scale, stream]
+        signal = stream // (self.counting.size // self.signals)
+        others = np.minimum(self._borrowed[scale, signal] - own, BORROWED_MAX)
+        return np.asarray(SAMPLES_MIN + own + others)
 
     def _sum(self, values: Floats) -> Floats:
         """(…, Q) sums over the streams of each signal, of (…, S)."""
@@ -189,3 +197,4 @@ class Noise:
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         unpack(self, _STATE, state)
+        self._count()

@@ -173,10 +173,8 @@ class SurpriseBank:
         rest = last[0, at, of] - market * last[1, at, of]
         loud[long:] &= rest >= STILL / 8.0 * (c[long:] - e[long:])
         row, stream, scale, c, e = (part[loud] for part in (row, stream, scale, c, e))
-        noise = self.noise
-        found = nats(
-            c, e, noise.counting[stream], noise.wander2[scale, stream], noise.known[scale, stream]
-        )
+        counting, wander2 = self.noise.counting[stream], self.noise.wander2[scale, stream]
+        found = nats(c, e, counting, wander2, self.noise.known(scale, stream))
         return _Loud(row, stream, found)
 
     def _signal(self, stream: NDArray[np.intp]) -> NDArray[np.intp]:
