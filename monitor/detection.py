@@ -35,6 +35,9 @@ class _Part(Protocol):
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None: ...
 
 
+_Loud = tuple[Verdict, NDArray[np.float64], NDArray[np.bool_]]  # scores, and which are loud
+
+
 @runtime_checkable
 class _Taught(Protocol):
     """Anything that quiet flow calibrates."""
@@ -169,45 +172,53 @@ class Detection:
         venue: Sequence[Verdict],
         evidence: Evidence,
     ) -> list[Sighting]:
-        """Every stream that is loud in a bin, strongest first, with its venue-wide score."""
+        """The streams that are loud in a bin, strongest first, with their venue-wide scores."""
         least = self.desk.options.info - HYSTERESIS_DECADES
-        found: list[Sighting] = []
+        found: list[_Loud] = []
         if evidence.score[at] >= least:
             streams, members = evidence.streams(at), evidence.members(at)
             for q, verdict in enumerate(bursts):
                 loud = streams[q] >= least
                 if max(evidence.mixture[at, q], evidence.mixture[at, -1]) >= least:
                     loud |= members[q]
-                found += self._of(verdict, at, streams[q], loud)
+                found.append((verdict, streams[q], loud))
             for verdict, alone in zip(venue, evidence.alone, strict=True):
-                found += self._of(verdict, at, alone[at], alone[at] >= least)
+                found.append((verdict, alone[at], alone[at] >= least))
         for verdict in verdicts:
             if verdict.signal == "drift":
                 drifted = np.isfinite(verdict.score[at])
                 if drifted.any():
                     score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
-                    found += self._of(verdict, at, score, drifted)
-        return sorted(found, key=lambda s: (-s.score, s.stream))[:SIGHTINGS_MAX]
+                    found.append((verdict, score, drifted))
+        return self._strongest(found, at)
 
-    def _of(
-        self, verdict: Verdict, at: int, scores: NDArray[np.float64], loud: NDArray[np.bool_]
-    ) -> list[Sighting]:
-        streams = np.flatnonzero(loud & np.isfinite(scores))
-        if not streams.size:
-            return []
-        why = verdict.detail(at, streams)
-        return [
-            Sighting(
-                signal=verdict.signal,
-                symbol=VENUE if verdict.venue else self.roster.symbols[stream],
-                feature=verdict.feature_of(stream),
-                score=float(scores[stream]),
-                onset_bin=int(why.onset_bin[i]),
-                observed=float(why.observed[i]),
-                expected=float(why.expected[i]),
-            )
-            for i, stream in enumerate(streams.tolist())
-        ]
+    def _strongest(self, found: Sequence[_Loud], at: int) -> list[Sighting]:
+        """At most so many sightings; only theirs is the detail that is asked for."""
+        ranked = sorted(
+            (-float(scores[row]), verdict.signal, self._symbol(verdict, row), number, row)
+            for number, (verdict, scores, loud) in enumerate(found)
+            for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
+        )[:SIGHTINGS_MAX]
+        sightings: dict[int, Sighting] = {}
+        for number, (verdict, _, _) in enumerate(found):
+            mine = [(place, *told) for place, told in enumerate(ranked) if told[3] == number]
+            if not mine:
+                continue
+            why = verdict.detail(at, np.array([told[-1] for told in mine], np.intp))
+            for i, (place, score, signal, symbol, _, row) in enumerate(mine):
+                sightings[place] = Sighting(
+                    signal=signal,
+                    symbol=symbol,
+                    feature=verdict.feature_of(row),
+                    score=-score,
+                    onset_bin=int(why.onset_bin[i]),
+                    observed=float(why.observed[i]),
+                    expected=float(why.expected[i]),
+                )
+        return [sightings[place] for place in range(len(ranked))]
+
+    def _symbol(self, verdict: Verdict, row: int) -> str:
+        return VENUE if verdict.venue else self.roster.symbols[row]
 
     def _accounts(self, case: Case) -> list[AccountEvidence]:
         """The busiest accounts of each signal over the case's symbols since its onset."""
