@@ -100,7 +100,7 @@ class SurpriseBank:
     @property
     def _able(self) -> Bools:
         """(Q · S,) which streams there is an opinion on: none on what was never heard of."""
-        return self.background.warm
+        return self.background.warm & self.background.heard
 
     def resize(self, symbols: int) -> None:
         """Make room for symbols that were not there before."""
@@ -250,7 +250,7 @@ class SurpriseBank:
         settled = self.alarm_blocks * BLOCK >= self.options.bins(self.options.rebaseline_s)
         if settled.any():
             self.background.rebaseline(settled, self.noise.counting)
-        unable = cold
+        unable = cold | ~self.background.heard
         self.tail.learn(np.tile(unable.reshape(self.signals, -1), (SCALES, 1)))
         self.noise.learn(self.background.mean, unable)
         self._forget(cold | settled)
