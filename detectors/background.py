@@ -24,6 +24,7 @@ _PER_STREAM = {
     "block_bins": 0.0,
     "fast_rate": 0.0,
     "mean": 0.0,
+    "heard": False,
     "waiting_x": np.nan,
     "waiting_bins": np.nan,
 }
@@ -32,17 +33,21 @@ _PER_STREAM = {
 class Background:
     """Means of S streams of counts, learned once a block.
 
+    signals: streams are so many times the same symbols, signal by signal.
     mean: (S,) expected count a bin, raised by its own uncertainty.
     warm: (S,) whether enough was learned to have an opinion.
+    heard: (S,) whether there ever was an event.
     """
 
-    def __init__(self, options: BurstOptions) -> None:
+    def __init__(self, options: BurstOptions, signals: int = 1) -> None:
         self.options = options
+        self.signals = signals
         delay = max(1, options.bins(options.delay_s) // BLOCK)
         self._decay = float(np.exp(-BLOCK * options.bin_ns / 1e9 / options.background_s))
         self._floor = options.mean_floor_per_s * options.bin_ns / 1e9
         self.total = self.weight = self.block_x = self.block_bins = np.empty(0)
         self.fast_rate = self.mean = np.empty(0)
+        self.heard = np.empty(0, bool)
         self.waiting_x = self.waiting_bins = np.empty((delay, 0))
 
     @property
@@ -51,10 +56,7 @@ class Background:
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
-        missing = streams - self.mean.size
-        grow(self, _PER_STREAM, streams)
-        if missing > 0:
-            self.mean[-missing:] = self._floor
+        grow(self, _PER_STREAM | {"mean": self._floor}, streams, self.signals)
 
     def watch(self, x: Floats, seen: Bools) -> None:
         """Take bins in, (T, S): counts, zero where not seen."""
@@ -67,6 +69,7 @@ class Background:
         counting, wander2: noise of a block (see noise.py). Guarded streams are not learned, nor
         will this block of theirs ever be; of suspected streams the mean stands still.
         """
+        self.heard = self.heard | (self.block_x > 0)
         old_x, old_bins = self.waiting_x[0], self.waiting_bins[0]
         usable = np.isfinite(old_x) & (old_bins > 0) & ~(guarded | suspected)
         expected = self.mean * old_bins

@@ -150,10 +150,13 @@ def unnest(prefix: str, state: Mapping[str, NDArray[np.generic]]) -> State:
     return {k.removeprefix(start): np.asarray(v) for k, v in state.items() if k.startswith(start)}
 
 
-def grow(thing: object, fills: Mapping[str, float], streams: int) -> None:
-    """Extend the last axis of each named array to `streams`, new streams holding its fill."""
+def grow(thing: object, fills: Mapping[str, float], streams: int, signals: int = 1) -> None:
+    """Extend the last axis of each named array to `streams`, new streams holding its fill. Streams
+    are the same symbols so many times, signal by signal; what is new is new in each signal."""
     for name, fill in fills.items():
         array = getattr(thing, name)
-        missing = streams - array.shape[-1]
-        pad = np.full((*array.shape[:-1], missing), fill, dtype=array.dtype)
-        setattr(thing, name, np.concatenate([array, pad], axis=-1))
+        by_signal = array.reshape(*array.shape[:-1], signals, array.shape[-1] // signals)
+        missing = streams // signals - by_signal.shape[-1]
+        pad = np.full((*by_signal.shape[:-1], missing), fill, dtype=array.dtype)
+        grown = np.concatenate([by_signal, pad], axis=-1)
+        setattr(thing, name, grown.reshape(*array.shape[:-1], streams))

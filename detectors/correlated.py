@@ -1,28 +1,30 @@
 """Evidence for the whole venue, from the surprise of single streams: where incidents come from.
 
-Three kinds of test share the budget of wrong alarms. The maximum over streams sees few strong
-ones. Mixtures (mixture.py) see several that are each too weak, within a signal and over all
-signals, at every window length. The venue's own streams (market_wide) see what moves everything.
-A mixture's quiet law depends on the venue, so it is centred on its own past and has calibrated
-tails of its own. The best of all tests has a calibrated tail again, so that what is promised does
-not hang on how the tests depend on each other.
+Four kinds of test share the budget of wrong alarms. The maximum over streams sees few strong ones.
+Several signals on the same symbols say more together (joint.py). Mixtures (mixture.py) see several
+that are each too weak, within a signal and over all signals, at every window length. The venue's
+own streams (market_wide) see what moves everything. A mixture's quiet law depends on the venue, so
+it is centred on its own past and has calibrated tails of its own. The best of all tests has a
+calibrated tail again, so that what is promised does not hang on how the tests depend on each other.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import BLOCK, Bools, Floats, State, Verdict, nest, pack, unnest, unpack
+from detectors.joint import Joint
 from detectors.mixture import BELIEFS, SIZE
 from detectors.nullcheck import NullCheck
 from detectors.options import BurstOptions
 from detectors.tail import LN10, Tail, TailPrior
 from detectors.windows import LENGTHS, SCALES
 
-TESTS: Final = 3
+TESTS: Final = 4
 MIXTURES_DECADES: Final = float(np.log10(4.0))  # many mixtures, which hear much the same
 MEMBER_DECADES: Final = 1.7  # a stream this loud is part of what a loud mixture hears
 SCORE_MAX: Final = 30.0
@@ -49,27 +51,44 @@ class Evidence:
     """What each bin of a frame says about the venue.
 
     score: (T,) decades, venue-wide, the best of the tests.
-    streams: (Q, T, S) venue-wide decades of each stream of each signal.
-    levels: (L, T, S) the same of each level that is judged.
     alone: (V, T, n) venue-wide decades of the venue's own streams.
-    members: (Q, T, S) streams that the mixture believes to be part of the anomaly.
     mixture: (T, Q + 1) decades of the mixtures by signal, and over all signals last.
+    joint: (T,) decades of signals together. together: (T, S) the symbols that these come from.
+    decades: (Q + L, T, S) of each stream of each signal, bursts before levels, its best among the
+    tests; -inf, no opinion.
+    loudest: (Q + L, T, S) their own scores. calibrated: what turns decades into venue-wide ones.
     """
 
     score: Floats
-    streams: Floats
-    levels: Floats
     alone: Sequence[Floats]
-    members: Bools
     mixture: Floats
+    joint: Floats
+    together: Bools
+    decades: Floats
+    loudest: Floats
+    calibrated: Callable[[Floats], Floats]
+
+    def streams(self, at: int) -> Floats:
+        """(Q + L, S) venue-wide decades of each stream of each signal in a bin."""
+        return self.calibrated(self.decades[:, at])
+
+    def members(self, at: int) -> Bools:
+        """(Q, S) streams that the mixture believes to be part of the anomaly in a bin."""
+        believed = self.mixture[at, :-1, None] > 0
+        return np.asarray((self.loudest[: len(believed), at] > MEMBER_DECADES) & believed)
+
+    def joined(self, at: int) -> Bools:
+        """(Q + L, S) streams that are loud together in a bin."""
+        return np.asarray((self.loudest[:, at] > MEMBER_DECADES) & self.together[at])
 
 
 class CorrelatedTest:
-    """Q signals over S symbols to venue-wide decades."""
+    """Q burst signals and L levels over S symbols to venue-wide decades."""
 
     _STATE = ("blocks", "mean", "square", "sample", "best", "heard")
 
-    def __init__(self, signals: int, options: BurstOptions) -> None:
+    def __init__(self, signals: int, options: BurstOptions, *, levels: int = 0) -> None:
+        self.joint = Joint(signals + levels, options)
         self.blocks = 0
         self.mean = np.zeros((signals + 1, SIZE))
         self.square = np.ones((signals + 1, SIZE))
@@ -87,6 +106,7 @@ class CorrelatedTest:
         for tail in (*self.tails, self.venue):
             tail.resize(1)
         self.check = NullCheck(options)
+        self._refresh()
 
     def update(
         self,
@@ -95,41 +115,35 @@ class CorrelatedTest:
         venue: Sequence[Verdict],
         levels: Sequence[Verdict] = (),
     ) -> Evidence:
-        """Test the bins from `first` on, then learn what quiet looks like. verdicts: Q of them."""
+        """Test the bins from `first` on, then learn what quiet looks like. verdicts: Q of them,
+        levels: L of them."""
         scores = np.stack([verdict.score for verdict in (*verdicts, *levels)])
         opinion = np.isfinite(scores)
-        counted = np.maximum(np.count_nonzero(opinion, axis=(0, 2)), 1)
-        cost = np.log10(counted * TESTS)[:, None]
-        every = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
-        streams = every[: len(verdicts)]
-        scores, opinion = scores[: len(verdicts)], opinion[: len(verdicts)]
-        heard = np.count_nonzero(opinion, axis=2).T
-        heard = np.column_stack([heard, heard.sum(axis=1)])
-        mixtures = np.where(heard >= STREAMS_MIN, self._mixtures(first, verdicts), -np.inf)
-        members = opinion & (scores > MEMBER_DECADES) & (mixtures[:, :-1].T[..., None] > 0)
+        each = np.count_nonzero(opinion, axis=2).T
+        total = each.sum(axis=1, keepdims=True)
+        heard = each[:, : len(verdicts)]
+        cost = np.log10(np.maximum(total, 1) * TESTS)
+        streams = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
+        counted = heard.sum(axis=1, keepdims=True)
+        enough = np.concatenate([heard, counted], axis=1) >= STREAMS_MIN
+        mixtures = np.where(enough, self._mixtures(first, verdicts), -np.inf)
         alone = [_alone(verdict.score, len(venue)) for verdict in venue]
-        tests = [every.max(axis=(0, 2), initial=-np.inf), mixtures.max(axis=1)]
-        tests += [score.max(axis=1, initial=-np.inf) for score in alone]
-        raw = np.maximum(np.max(tests, axis=0), 0.0)
+        best = streams.max(axis=(0, 2), initial=-np.inf)
+        several, together = self.joint.update(scores)
+        own = np.column_stack([best, several - np.log10(TESTS)])
+        tests = np.concatenate([own, mixtures, *alone], axis=1)
+        tests[:, 0] = raw = np.maximum(tests.max(axis=1), 0.0)
         self.best = max(self.best, float(raw.max()))
-        self.heard |= bool(opinion.any())
+        self.heard |= bool(total.any())
+        calibrated = partial(_calibrated, self.venue.law)
+        ends = np.cumsum([1, 1, mixtures.shape[1], *(score.shape[1] for score in alone)])
+        score, joint, mixture, *venues = np.split(calibrated(tests), ends[:-1], axis=1)
         evidence = Evidence(
-            self._calibrated(raw),
-            self._calibrated(streams),
-            self._calibrated(every[len(verdicts) :]),
-            [self._calibrated(score) for score in alone],
-            members,
-            self._calibrated(mixtures),
+            score[:, 0], venues, mixture, joint[:, 0], together, streams, scores, calibrated
         )
         if (first + len(raw)) % BLOCK == 0:
             self._learn()
         return evidence
-
-    def _calibrated(self, decades: Floats) -> Floats:
-        """Decades of the best test to decades of the venue; -inf stays."""
-        nats = np.maximum(decades, 0.0) * LN10
-        one = self.venue.decades(nats.reshape(1, -1)).reshape(nats.shape)
-        return np.where(np.isneginf(decades), -np.inf, one)
 
     def _mixtures(self, first: int, verdicts: Sequence[Verdict]) -> Floats:
         """(T, Q + 1) decades by signal and over all; -inf before they can be known."""
@@ -139,48 +153,52 @@ class CorrelatedTest:
         at = first // BLOCK * 7 % BLOCK - first % BLOCK  # not always the same bin of a second
         if 0 <= at < bins:
             self.sample = each[at].copy()
-        sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
+        if not self._known.any():
+            return np.full(each.shape[:2], -np.inf)
         away = (each - self.mean).reshape(bins, -1, len(BELIEFS), SCALES)
-        spread = sd.reshape(-1, len(BELIEFS), SCALES)
+        spread = self._sd.reshape(-1, len(BELIEFS), SCALES)
+        worth = np.maximum(self._samples * self._worth, 1.0)
         found = np.full(each.shape[:2], -np.inf)
-        samples = self.blocks - self._filled
-        warm = samples >= self._warm
-        known = np.maximum(samples * self._worth, 1.0)
         for belief, tail in enumerate(self.tails):
-            value = away[:, :, belief] / (1.0 if IN_NATS[belief] else spread[:, belief])
+            value = away[:, :, belief]
             if not IN_NATS[belief]:  # a spread known by few samples: Student's tail
-                value = np.sign(value) * np.sqrt(known * np.log1p(value**2 / known))
-            value = np.where(warm, value, 0.0)
-            flat = value.reshape(bins, -1).T
-            if warm.any():
-                tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
+                value = value / spread[:, belief]
+                value = np.sign(value) * np.sqrt(worth * np.log1p(value**2 / worth))
+            flat = np.where(self._known, value, 0.0).reshape(bins, -1).T
+            tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
             decades = tail.decades(flat).T.reshape(value.shape).max(axis=2)
             np.maximum(found, decades, out=found)
-        decided = found - np.log10(TESTS) - MIXTURES_DECADES
-        return decided if warm.any() else np.full(found.shape, -np.inf)
+        return found - np.log10(TESTS) - MIXTURES_DECADES
+
+    def _refresh(self) -> None:
+        """What holds for a block: spreads, samples a window length, and whether they are enough."""
+        self._sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
+        self._samples = self.blocks - self._filled
+        self._known = self._samples >= self._warm
 
     def _learn(self) -> None:
         """A block has ended."""
         if np.isfinite(self.sample).all() and self.best < QUIET_DECADES:
-            sd = np.sqrt(np.maximum(self.square - self.mean**2, SD_MIN**2))
-            samples = np.tile(self.blocks - self._filled, len(BELIEFS))
-            known = samples >= np.tile(self._warm, len(BELIEFS))
-            cut = np.where(known, np.minimum(self.sample, self.mean + 6.0 * sd), self.sample)
+            samples, known = (np.tile(a, len(BELIEFS)) for a in (self._samples, self._known))
+            cut = np.where(known, np.minimum(self.sample, self.mean + 6.0 * self._sd), self.sample)
             rate = np.maximum(self._fade, 1.0 / (np.maximum(samples, 0.0) + 1.0))
             self.mean = self.mean + rate * (cut - self.mean)
             self.square = self.square + rate * (cut**2 - self.square)
             self.blocks += 1
+            self._refresh()
         self.venue.watch(np.array([0]), np.array([[self.best * LN10]]))
         if self.heard:
-            self.check.learn(float(self._calibrated(np.array(self.best))))
+            self.check.learn(float(_calibrated(self.venue.law, np.array(self.best))))
         for tail in (*self.tails, self.venue):
             tail.learn(np.array([not self.heard]))
+        self.joint.learn(heard=self.heard)
         self.best, self.heard = 0.0, False
         self.sample = np.full_like(self.sample, np.nan)
 
     def calibration(self) -> State:
         """What quiet flow has taught, that another run may begin with."""
         taught = nest("venue", pack(self.venue, Tail.SUMS))
+        taught |= nest("joint", self.joint.calibration())
         for number, tail in enumerate(self.tails):
             taught |= nest(f"tail{number}", pack(tail, Tail.SUMS))
         return taught
@@ -188,12 +206,14 @@ class CorrelatedTest:
     def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
         """Begin with what another run was taught."""
         self.venue.calibrate(unnest("venue", taught))
+        self.joint.calibrate(unnest("joint", taught))
         for number, tail in enumerate(self.tails):
             tail.calibrate(unnest(f"tail{number}", taught))
 
     def state(self) -> State:
         """Everything that the next update depends on."""
         state = pack(self, self._STATE)
+        state |= nest("joint", self.joint.state())
         state |= nest("venue", self.venue.state()) | nest("check", self.check.state())
         for number, tail in enumerate(self.tails):
             state |= nest(f"tail{number}", tail.state())
@@ -202,10 +222,19 @@ class CorrelatedTest:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, self._STATE, state)
+        self._refresh()
         self.venue.restore(unnest("venue", state))
+        self.joint.restore(unnest("joint", state))
         self.check.restore(unnest("check", state))
         for number, tail in enumerate(self.tails):
             tail.restore(unnest(f"tail{number}", state))
+
+
+def _calibrated(law: Callable[[Floats], Floats], decades: Floats) -> Floats:
+    """Decades of the best test to decades of the venue; -inf stays."""
+    nats = np.maximum(decades, 0.0) * LN10
+    one = law(nats.reshape(1, -1)).reshape(nats.shape)
+    return np.where(np.isneginf(decades), -np.inf, one)
 
 
 def _alone(score: Floats, detectors: int) -> Floats:

@@ -52,6 +52,7 @@ class Drift:
         self.torn = np.empty(0, bool)
         self.values = np.empty((2 * KEPT, 0))
         self._windows: list[ADWIN] = []
+        self._width = np.empty(0, np.int64)  # of each window; river takes its time to say it
 
     def update(self, frame: Frame) -> Verdict:
         """Score a frame, then learn from it."""
@@ -65,7 +66,7 @@ class Drift:
         found: dict[tuple[int, int], tuple[int, float, float]] = {}
         for t in range(bins):
             self.torn |= unseen[t]
-            self.total = self.total + x[t]
+            self.total += x[t]
             self.venue += float(x[t].sum())
             # A Python loop over the symbols whose turn it is: ADWIN is an object a stream.
             for stream, change in self._turn(frame.bin + t, symbols):
@@ -81,13 +82,9 @@ class Drift:
             return
         turn = np.arange(first, symbols, self._every)
         count, level, watched = self._aggregate(turn)
-        for at in np.flatnonzero(watched).tolist():
-            i = int(turn[at])
-            change = self._feed(i, float(level[at]))
-            if change is not None:
-                age, log_ratio = change
-                expected = float(count[at] / np.exp(log_ratio))
-                yield i, (now - age * self._every, float(count[at]), expected)
+        for at, age, log_ratio in self._feed(turn, level, np.flatnonzero(watched)):
+            expected = float(count[at] / np.exp(log_ratio))
+            yield int(turn[at]), (now - age * self._every, float(count[at]), expected)
 
     def _aggregate(self, turn: NDArray[np.intp]) -> tuple[Floats, Floats, NDArray[np.bool_]]:
         """End the aggregates of these streams: counts, levels, and which ADWIN should see."""
@@ -102,20 +99,28 @@ class Drift:
             level -= np.log(others + 1.0)
         return count, level, whole & (self.mean[turn] >= COUNT_MIN)
 
-    def _feed(self, i: int, level: float) -> tuple[int, float] | None:
-        """Give ADWIN one value; where it finds a change, its age in values and its size."""
-        if self.seen[i] == self.values.shape[0]:
+    def _feed(
+        self, turn: NDArray[np.intp], level: Floats, watched: NDArray[np.intp]
+    ) -> Iterator[tuple[int, int, float]]:
+        """Give one value to each stream of a turn that is watched; where ADWIN finds a change, its
+        place in the turn, its age in values and its size."""
+        streams, values = turn[watched], level[watched]
+        for i in streams[self.seen[streams] == len(self.values)].tolist():
             self.values[:KEPT, i] = self.values[KEPT:, i]
             self.seen[i] = KEPT
             self._windows[i] = _adwin(self.values[:KEPT, i])
-        window = self._windows[i]
-        width = int(window.width) + 1
-        self.values[self.seen[i], i] = level
-        self.seen[i] += 1
-        window.update(level)
-        if not window.drift_detected:
-            return None
-        return _change(self.values[self.seen[i] - width : self.seen[i], i])
+            self._width[i] = _width(self._windows[i])
+        self.values[self.seen[streams], streams] = values
+        self.seen[streams] += 1
+        self._width[streams] += 1
+        for at, i, value in zip(watched.tolist(), streams.tolist(), values.tolist(), strict=True):
+            window = self._windows[i]
+            window.update(value)
+            if window.drift_detected:
+                stop = self.seen[i]
+                age, log_ratio = _change(self.values[stop - self._width[i] : stop, i])
+                self._width[i] = _width(window)
+                yield at, age, log_ratio
 
     def _resize(self, streams: int) -> None:
         missing = streams - self.total.size
@@ -123,6 +128,7 @@ class Drift:
             grow(self, _PER_STREAM, streams)
             self.venue_then[-missing:] = self.venue
             grow(self, {"values": 0.0}, streams)
+            grow(self, {"_width": 0}, streams)
             self._windows += [_adwin(()) for _ in range(missing)]
 
     def state(self) -> State:
@@ -133,6 +139,7 @@ class Drift:
         """Continue exactly where `state` was taken."""
         unpack(self, ("venue", "values", *_PER_STREAM), state)
         self._windows = [_adwin(self.values[: self.seen[i], i]) for i in range(self.total.size)]
+        self._width = np.array([_width(window) for window in self._windows], np.int64)
 
 
 def _detail(
@@ -154,6 +161,11 @@ def _change(values: Floats) -> tuple[int, float]:
     steps = (sums[-1] - sums[:-1]) / after - sums[:-1] / before
     best = int(np.argmax(steps**2 * before * after))
     return int(after[best]), float(steps[best])
+
+
+def _width(window: ADWIN) -> int:
+    """How many values a window holds when it is given the next; a change makes it begin anew."""
+    return 0 if window.drift_detected else int(window.width)
 
 
 def _adwin(values: Iterable[float]) -> ADWIN:

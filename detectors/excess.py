@@ -25,15 +25,16 @@ def nats(c: Floats, e: Floats, counting: Floats, wander2: Floats, known: Floats)
     known: samples that counting and wander2 rest on; CERTAIN where that is not the question.
     """
     shape = e / (counting - 1.0)
+    total, stiffness = c + shape, 1.0 / wander2
     ratio = np.log(c / e)
     u = ratio * wander2 / (wander2 + counting / c)
     for _ in range(NEWTON_STEPS):
         raised = e * np.exp(u)
         share = raised / (raised + shape)
-        slope = (c + shape) * share - c + u / wander2
-        u = u - slope / ((c + shape) * share * (1.0 - share) + 1.0 / wander2)
+        taken = total * share
+        u = u - (taken - c + u / wander2) / (taken * (1.0 - share) + stiffness)
     raised = e * np.exp(u)
-    left = c * (ratio - u) - (c + shape) * np.log((c + shape) / (raised + shape))
+    left = c * (ratio - u) - total * np.log(total / (raised + shape))
     certain = np.maximum(left + u * u / (2.0 * wander2), 0.0)
     found: Floats = known / 2.0 * np.log1p(2.0 * certain / known)
     return found

@@ -42,7 +42,7 @@ class Joint:
     def update(self, scores: Floats) -> tuple[Floats, Bools]:
         """Take in decades, (Q, T, S), NaN no opinion; (T,) decades of the venue, and (T, S) the
         symbols that they come from."""
-        signals, bins, symbols = scores.shape
+        _, bins, symbols = scores.shape
         if symbols > self.held.shape[1]:
             missing = symbols - self.held.shape[1]
             self.held = np.pad(self.held, ((0, 0), (0, missing)))

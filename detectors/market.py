@@ -6,6 +6,7 @@ Symbols that are part of an anomaly are cut out by a redescending weight (Hampel
 loud symbols of two hundred would raise what is expected of all.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -26,79 +27,118 @@ STEPS: Final = 2
 HEARD: Final = LENGTHS.index(8)  # shorter windows hear too few streams and share this one's factor
 
 
-class MarketFactor:
-    """Factors by window length. Where a window is too short for enough streams to be heard, its
-    factor is drawn towards that of the next longer one. With few streams the factor would be the
-    anomaly itself, so then all of them are drawn towards 1.
+@dataclass(frozen=True, slots=True)
+class Panel:
+    """The streams of each signal that are listened to, and how noisy they are known to be.
 
-    held: (SCALES,) the last factor of each window length, before it is drawn towards 1.
+    stream: (Q, P) which of all streams. usable: (Q, P) False where a signal has fewer than P.
+    counting, wander2: (Q, P) and (SCALES, Q, P) of noise.py.
+    trust: (Q,) how much of a market they are. enough: (Q,) how many of them would be one.
     """
 
-    def __init__(self) -> None:
-        self.held = np.ones(SCALES)
+    stream: NDArray[np.intp]
+    usable: Bools
+    counting: Floats
+    wander2: Floats
+    trust: Floats
+    enough: Floats
 
-    def update(
-        self, rows: Plan, sums: Floats, panel: NDArray[np.intp], noise: Noise
-    ) -> tuple[Floats, Floats]:
-        """Factors of a frame. sums: (2, R, S) counts and means of each row; panel: the streams
-        that are listened to.
 
-        Returns (R,) the factor of each row, and (T, SCALES) the one that holds at each bin.
+class MarketFactor:
+    """Factors by window length of Q signals. Where a window is too short for enough streams to be
+    heard, its factor is drawn towards that of the next longer one. With few streams the factor
+    would be the anomaly itself, so then all of them are drawn towards 1.
+
+    held: (SCALES, Q) the last factor of each window length, before it is drawn towards 1.
+    """
+
+    def __init__(self, signals: int = 1) -> None:
+        self.held = np.ones((SCALES, signals))
+
+    def update(self, rows: Plan, sums: Floats, panel: Panel) -> tuple[Floats, Floats]:
+        """Factors of a frame. sums: (2, R, S) counts and means of each row.
+
+        Returns (R, Q) the factor of each row, and (T, SCALES, Q) the one that holds at each bin.
         """
+        signals = self.held.shape[1]
         quick = rows.rows[HEARD].start
-        raw, share = _robust(rows.scale[quick:], sums[:, quick:], panel, noise)
-        common = np.ones(rows.scale.size)
-        filled = np.ones((len(rows.held), SCALES + 1))
-        for scale in range(SCALES - 1, -1, -1):  # each leans on the next longer one
-            part, held = rows.rows[scale], rows.held[:, scale]
-            longer = filled[rows.bin[part], scale + 1]
-            if scale < HEARD:
-                common[part] = np.maximum(longer, 1.0)  # a stall in the longer one is not theirs
-            elif part.stop > part.start:
+        raw, share = _robust(rows.scale[quick:], sums[:, quick:], panel)
+        common = np.empty((rows.scale.size, signals))
+        filled = np.ones((len(rows.held), SCALES + 1, signals))
+        filled[:, :SCALES] = self.held
+        for scale in range(SCALES - 1, HEARD - 1, -1):  # each leans on the next longer one
+            part = rows.rows[scale]
+            if part.stop > part.start:
                 at = slice(part.start - quick, part.stop - quick)
+                longer = filled[rows.bin[part], scale + 1]
                 common[part] = longer + share[at] * (raw[at] - longer)
-            filled[:, scale] = np.where(held >= 0, common[held], self.held[scale])
+                held = rows.held[:, scale]
+                moved = held >= 0
+                filled[moved, scale] = common[held[moved]]
+        shared = np.maximum(filled[:, HEARD], 1.0)  # a stall in the longer one is not theirs
+        filled[:, :HEARD] = shared[:, None]
+        common[:quick] = shared[rows.bin[:quick]]
         self.held = filled[-1, :SCALES].copy()
-        trust = min(max((panel.size - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0), 1.0)
-        return 1.0 + trust * (common - 1.0), 1.0 + trust * (filled[:, :SCALES] - 1.0)
+        return 1.0 + panel.trust * (common - 1.0), 1.0 + panel.trust * (filled[:, :SCALES] - 1.0)
 
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""
-        self.held = np.ones(SCALES)
+        self.held = np.ones_like(self.held)
 
 
-def _robust(
-    scale: NDArray[np.intp], sums: Floats, panel: NDArray[np.intp], noise: Noise
-) -> tuple[Floats, Floats]:
-    """(R,) robust factors from the panel's columns of sums, and how much of the panel is heard."""
-    if not panel.size:
-        return np.ones(scale.size), np.zeros(scale.size)
-    c, e = sums[0][:, panel], sums[1][:, panel]
-    heard = e >= EXPECTED_MIN
+def _robust(scale: NDArray[np.intp], sums: Floats, panel: Panel) -> tuple[Floats, Floats]:
+    """(R, Q) robust factors from the panel's streams, and how much of the panel is heard."""
+    if not panel.stream.size:
+        nobody = np.ones((scale.size, len(panel.stream)))
+        return nobody, 0.0 * nobody
+    c, e = sums.take(panel.stream, axis=2)  # rows end to end in memory, so sums are pairwise
+    heard = (e >= EXPECTED_MIN) & panel.usable
     ratio = c / np.where(heard, e, np.inf)
-    precision = e / (noise.counting[panel] + noise.wander2[scale[:, None], panel] * e) * heard
-    ranked = np.sort(np.where(heard, ratio, np.inf), axis=1)
-    middle = np.minimum(heard.sum(axis=1) // 2, panel.size - 1)
-    start = ranked[np.arange(scale.size), middle]
+    precision = e / (panel.counting + panel.wander2[scale] * e) * heard
+    ranked = np.sort(np.where(heard, ratio, np.inf), axis=2)
+    middle = heard.sum(axis=2) // 2
+    rows, signals = np.indices(middle.shape, sparse=True)
+    start = ranked[rows, signals, middle]
     factor = np.where(np.isfinite(start), start, 1.0)
     root = np.sqrt(precision)
     for _ in range(STEPS):
         sd = np.sqrt(np.maximum(factor, 0.05))
-        away = np.abs(ratio - factor[:, None]) * (root / sd[:, None])
-        fading = (CUT_SD / np.maximum(away, 1e-9) - 1.0) * (TRUSTED_SD / (CUT_SD - TRUSTED_SD))
-        weight = precision * np.clip(fading, 0.0, 1.0)
-        total = weight.sum(axis=1)
-        mean = (weight * ratio).sum(axis=1) / np.maximum(total, 1e-300)
+        away = np.abs(ratio - factor[..., None])
+        away *= root / sd[..., None]
+        fading = CUT_SD / np.maximum(away, 1e-9, out=away)
+        fading -= 1.0
+        fading *= TRUSTED_SD / (CUT_SD - TRUSTED_SD)
+        weight = np.minimum(np.maximum(fading, 0.0), 1.0)
+        weight *= precision
+        total = weight.sum(axis=2)
+        mean = (weight * ratio).sum(axis=2) / np.maximum(total, 1e-300)
         factor = np.where(total > 0, mean, factor)
-    square = np.maximum((precision**2).sum(axis=1), 1e-300)
-    streams = precision.sum(axis=1) ** 2 / square
-    share = np.clip(streams / min(STREAMS_FULL, panel.size), 0.0, 1.0)
-    return np.maximum(factor, FACTOR_MIN), share
+    square = np.maximum((precision**2).sum(axis=2), 1e-300)
+    streams = precision.sum(axis=2) ** 2 / square
+    return np.maximum(factor, FACTOR_MIN), np.minimum(streams / panel.enough, 1.0)
 
 
-def market_panel(mean: Floats, usable: Bools) -> NDArray[np.intp]:
-    """Indices of the busiest usable streams, at most PANEL, in the order of streams."""
-    streams = np.flatnonzero(usable)
-    if streams.size > PANEL:
-        streams = np.sort(streams[np.argsort(-mean[streams], kind="stable")[:PANEL]])
-    return streams
+def market_panel(mean: Floats, usable: Bools, noise: Noise) -> Panel:
+    """The busiest usable streams of each signal, at most PANEL, in the order of streams. As wide
+    as symbols allow, whatever is usable, so that a sum's bits do not hang on other signals."""
+    signals = noise.signals
+    symbols = mean.size // signals
+    stream = np.zeros((signals, min(PANEL, symbols)), np.intp)
+    found = np.zeros(stream.shape, bool)
+    for signal in range(signals):
+        part = slice(signal * symbols, (signal + 1) * symbols)
+        busiest = np.flatnonzero(usable[part])
+        if busiest.size > PANEL:
+            ranked = np.argsort(-mean[part][busiest], kind="stable")
+            busiest = np.sort(busiest[ranked[:PANEL]])
+        stream[signal, : busiest.size] = signal * symbols + busiest
+        found[signal, : busiest.size] = True
+    streams = np.count_nonzero(found, axis=1)
+    return Panel(
+        stream,
+        found,
+        noise.counting[stream],
+        noise.wander2.take(stream, axis=1),
+        np.clip((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0),
+        np.clip(streams, 1.0, STREAMS_FULL),
+    )

@@ -1,6 +1,7 @@
 """What moves the whole venue at once, which no symbol's own score can show."""
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -46,13 +47,13 @@ class MarketWide:
             cut = np.minimum(cut, np.floor(SHARE_MAX * self.recent) + 3.0)
         loudest = (cut - np.floor(self.recent)).max(axis=2, initial=0.0)
         total = np.where(seen.any(axis=2), cut.sum(axis=2) - loudest, np.nan)
-        found = self.bank.update(total, frame.bin)
-        score = np.where(self._streams() >= STREAMS_MIN, found.score, np.nan)
+        found = self.bank.update(total[:, None], frame.bin)
+        score = np.where(self._streams() >= STREAMS_MIN, found.score[:, 0], np.nan)
         self.block += cut.sum(axis=0)
         self.block_bins += len(x)
         if frame.ends_block:
             self._learn()
-        return Verdict(self.signal, self.features, score, found.detail, venue=True)
+        return Verdict(self.signal, self.features, score, partial(found.detail, 0), venue=True)
 
     def _learn(self) -> None:
         self.blocks += 1
@@ -67,6 +68,14 @@ class MarketWide:
         square = np.maximum((self.recent**2).sum(axis=1), 1e-12)
         streams: Floats = total**2 / square
         return streams
+
+    def calibration(self) -> State:
+        """What quiet flow has taught, that another run may begin with."""
+        return self.bank.calibration(0)
+
+    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run was taught."""
+        self.bank.calibrate(0, taught)
 
     def state(self) -> State:
         """Everything that the next update depends on."""

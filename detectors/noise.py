@@ -23,7 +23,7 @@ PRIOR_SAMPLES: Final = 4.0
 SAMPLES_MIN: Final = 4.0
 BORROWED_MAX: Final = 100.0  # samples of other streams, that a stream's noise is known by
 PRIOR_EVENTS: Final = 4.0  # added to the mean a prior sample is worth, for near-silent streams
-DENSE: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length <= HOPS)
+_IS_DENSE: Final = np.array(LENGTHS) <= HOPS
 _PHASE: Final = 7  # the bin at which a block's dense sample is taken moves on by this, modulo 16
 _LENGTHS = np.array(LENGTHS, np.float64)[:, None]
 _WORTH = np.minimum(1.0, np.maximum(BLOCK, _LENGTHS / HOPS) / _LENGTHS)  # windows that overlap
@@ -38,6 +38,7 @@ _PER_STREAM = {
     "waiting": np.nan,
 }
 _STATE = (
+    "turn",
     "start",
     "taught",
     "common",
@@ -45,7 +46,6 @@ _STATE = (
     "pooled",
     "counting",
     "wander2",
-    "known",
     *_PER_STREAM,
 )
 
@@ -54,65 +54,71 @@ class Noise:
     """Noise of S streams, learned once a block.
 
     counting: (S,) variance over mean of single bins. wander2: (SCALES, S) variance of log rates.
-    known: (SCALES, S) how many samples they rest on.
-    pooled: (SCALES, 1) wander2 of all streams. start: what it was believed to be at first, from
-    as many samples as were taught. common, taught_events: (1, 1) the same of counting.
+    Streams are Q signals of the same symbols, signal by signal, which teach each other nothing.
+    pooled: (SCALES, Q) wander2 of all streams. start: what it was believed to be at first, from
+    as many samples as were taught. common, taught_events: (1, Q) the same of counting.
     """
 
-    def __init__(self, options: BurstOptions) -> None:
+    def __init__(self, options: BurstOptions, signals: int = 1) -> None:
         self.options = options
+        self.signals = signals
         self._decay = float(np.exp(-BLOCK * options.bin_ns / 1e9 / options.noise_memory_s))
         self._decays = self._decay ** np.minimum(1.0, 16.0 * _WORTH)  # long windows last longer
         self.jumps = self.jump_means = self.counting = np.empty(0)
         self.squares = self.weights = self.samples = np.empty((SCALES, 0))
-        self.wander2 = self.known = np.empty((SCALES, 0))
+        self.wander2 = np.empty((SCALES, 0))
         self.sample = np.empty((2, SCALES, 0))
         self.waiting = np.empty((max(1, options.bins(options.delay_s) // BLOCK), 2, SCALES, 0))
-        self.start = np.full((SCALES, 1), options.wander**2)
-        self.taught = np.zeros((SCALES, 1))
-        self.common = np.full((1, 1), options.counting_prior)
-        self.taught_events = np.zeros((1, 1))
-        self.pooled = self.start
+        self.turn = 0  # of what waits, the oldest
+        self.start = np.full((SCALES, signals), options.wander**2)
+        self.taught = np.zeros((SCALES, signals))
+        self.common = np.full((1, signals), options.counting_prior)
+        self.taught_events = np.zeros((1, signals))
+        self.pooled = self.start.copy()
+        self._count()
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
-        grow(self, _PER_STREAM, streams)
+        grow(self, _PER_STREAM, streams, self.signals)
 
     def variance(self, expected: Floats, scale: NDArray[np.intp]) -> Floats:
         """(R, S) variance of counts with these means over windows of these scales, (R,)."""
-        return (self.wander2[scale] * expected + self.counting) * expected
+        found = self.wander2.take(scale, axis=0)
+        found *= expected
+        found += self.counting
+        found *= expected
+        return found
 
     def watch(self, first: int, rows: Plan, counts: Floats, expected: Floats) -> None:
         """Take this block's sample of each scale from the rows of a frame, (R, S) each."""
-        phase, bins = first % BLOCK, rows.held.shape[0]
-        dense = first // BLOCK * _PHASE % BLOCK - phase
-        for scale, part in enumerate(rows.rows):
-            at = dense if scale in DENSE else BLOCK - 1 - phase
-            if 0 <= at < bins and part.stop > part.start:
-                row = int(rows.held[at, scale])
-                if row >= 0 and rows.bin[row] == at:
-                    self.sample[0, scale], self.sample[1, scale] = counts[row], expected[row]
+        bins = len(rows.ending)
+        dense = first // BLOCK * _PHASE % BLOCK - first % BLOCK
+        for at, wanted in ((dense, _IS_DENSE), (BLOCK - 1 - first % BLOCK, ~_IS_DENSE)):
+            if 0 <= at < bins:
+                ending = rows.ending[at]
+                row = ending[wanted[rows.scale[ending]]]
+                self.sample[0, rows.scale[row]] = counts[row]
+                self.sample[1, rows.scale[row]] = expected[row]
 
     def learn(self, mean: Floats, unknown: Bools) -> None:
         """A block has ended: queue its sample, and learn the one that is old enough. Of streams
         whose mean is unknown, (S,), a sample tells nothing."""
-        counts, expected = self.waiting[0]
+        counts, expected = self.waiting[self.turn]
         known = np.isfinite(counts) & (expected > 0)
         c, e = np.where(known, counts, 0.0), np.where(known, expected, 0.0)
         jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
-        limit = SQUARE_MAX * (self.counting + self.wander2[0] * e[0]) * e[0]
-        fading = np.where(known[0], self._decay, 1.0)
-        self.jumps = self.jumps * fading + np.minimum(jump, limit)
-        self.jump_means = self.jump_means * fading + e[0]
-        square = (c - e) ** 2
         limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e
-        left = np.minimum(square, limit) - self.counting * e
+        left = np.minimum((c - e) ** 2, limit) - self.counting * e
         fading = np.where(known, self._decays, 1.0)
-        self.squares = self.squares * fading + _WORTH * left
-        self.weights = self.weights * fading + _WORTH * e**2
-        self.samples = self.samples * fading + _WORTH * known
-        self.waiting = np.concatenate([self.waiting[1:], self.sample[None]])
-        self.waiting[..., unknown] = np.nan
+        self.jumps = self.jumps * fading[0] + np.minimum(jump, limit[0])
+        self.jump_means = self.jump_means * fading[0] + e[0]
+        for sums, more in ((self.squares, left), (self.weights, e * e), (self.samples, known)):
+            sums *= fading
+            sums += _WORTH * more
+        self.waiting[self.turn] = self.sample
+        self.turn = (self.turn + 1) % len(self.waiting)
+        if unknown.any():
+            self.waiting[..., unknown] = np.nan
         self.sample[:] = np.nan
         self.refresh(mean)
 
@@ -124,52 +130,71 @@ class Noise:
     def refresh(self, mean: Floats) -> None:
         """Estimates from the sums: shrunk to a prior, raised while little is known."""
         caution = 0.5 * self.options.caution * np.sqrt(2.0)
-        taught = min(float(self.taught_events[0, 0]), BORROWED_MAX)
+        taught = np.minimum(self.taught_events, BORROWED_MAX)
         events = PRIOR_SAMPLES * PRIOR_EVENTS + taught
-        heard = events * float(self.common[0, 0]) + float(self.jumps.sum())
-        common = heard / (events + float(self.jump_means.sum()))
+        heard = events * self.common + self._sum(self.jumps)
+        common = self._each(heard / (events + self._sum(self.jump_means)))[0]
         prior = PRIOR_SAMPLES * (mean + PRIOR_EVENTS)
         weight = prior + self.jump_means
-        raw = (prior * max(common, COUNTING_MIN) + self.jumps) / weight
-        raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS) + taught)
+        raw = (prior * np.maximum(common, COUNTING_MIN) + self.jumps) / weight
+        raised = 1.0 + caution / np.sqrt(weight / (mean + PRIOR_EVENTS) + self._each(taught)[0])
         self.counting = np.maximum(raw * raised, COUNTING_MIN)
         e = np.maximum(mean * _LENGTHS, 1e-9)
         # What a sample weighs is fixed by the prior: by what is learned, estimate and weight swing.
         unit = (e + self.counting / self.options.wander**2) ** 2
-        heard = (self.squares / unit).sum(axis=1, keepdims=True)
-        weight = (self.weights / unit).sum(axis=1, keepdims=True)
+        heard, weight = self._sum(self.squares / unit), self._sum(self.weights / unit)
         trust = PRIOR_SAMPLES + np.minimum(self.taught, BORROWED_MAX)
         self.pooled = np.maximum((trust * self.start + heard) / (trust + weight), WANDER2_MIN)
-        own = self.weights + PRIOR_SAMPLES * unit
-        raw = (self.squares + PRIOR_SAMPLES * unit * self.pooled) / own
-        raised = 1.0 + caution / np.sqrt(trust + self.weights / e**2)
+        unit *= PRIOR_SAMPLES
+        raw = (self.squares + unit * self._each(self.pooled)) / (self.weights + unit)
+        raised = 1.0 + caution / np.sqrt(self._each(trust) + self.weights / e**2)
         self.wander2 = np.maximum(raw, WANDER2_MIN) * raised
-        others = self.samples.sum(axis=1, keepdims=True) - self.samples + self.taught
-        self.known = SAMPLES_MIN + self.samples + np.minimum(others, BORROWED_MAX)
+        self._count()
 
-    def calibration(self) -> State:
-        """How rates wander, and the samples that this rests on, (SCALES, 1) each; counting noise of
-        all streams, and the events that it rests on, (1, 1) each."""
-        samples = self.samples.sum(axis=1, keepdims=True) + self.taught
-        events = self.jump_means.sum() + self.taught_events
-        jumps = self.jumps.sum() + self.taught_events * self.common
-        counting = np.where(events > 0, jumps / np.maximum(events, 1e-9), self.common)
-        return {
-            "wander2": self.pooled.copy(),
-            "samples": samples,
-            "counting": counting,
-            "events": np.asarray(events),
+    def _count(self) -> None:
+        self._borrowed = self._sum(self.samples) + self.taught
+
+    def known(self, scale: NDArray[np.intp], stream: NDArray[np.intp]) -> Floats:
+        """(n,) how many samples the noise of streams rests on at these scales, (n,) each."""
+        own = self.samples[scale, stream]
+        signal = stream // (self.counting.size // self.signals)
+        others = np.minimum(self._borrowed[scale, signal] - own, BORROWED_MAX)
+        return np.asarray(SAMPLES_MIN + own + others)
+
+    def _sum(self, values: Floats) -> Floats:
+        """(…, Q) sums over the streams of each signal, of (…, S)."""
+        symbols = values.shape[-1] // self.signals
+        by_signal = values.reshape(*values.shape[:-1], self.signals, symbols)
+        return np.asarray(by_signal.sum(axis=-1))
+
+    def _each(self, of_signal: Floats) -> Floats:
+        """(n, S) what holds for the signal of each stream, of (n, Q)."""
+        return np.repeat(of_signal, self.jumps.size // self.signals, axis=1)
+
+    def calibration(self, signal: int) -> State:
+        """How a signal's rates wander, and the samples that this rests on, (SCALES, 1) each;
+        counting noise of all its streams, and the events that it rests on, (1, 1) each."""
+        events = self._sum(self.jump_means) + self.taught_events
+        jumps = self._sum(self.jumps) + self.taught_events * self.common
+        all_signals = {
+            "wander2": self.pooled,
+            "samples": self._sum(self.samples) + self.taught,
+            "counting": np.where(events > 0, jumps / np.maximum(events, 1e-9), self.common),
+            "events": events,
         }
+        return {name: array[:, [signal]] for name, array in all_signals.items()}
 
-    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
-        """Begin with what another run was taught."""
-        self.start = self.pooled = np.array(taught["wander2"], dtype=np.float64)
-        self.taught = np.array(taught["samples"], dtype=np.float64)
-        self.common = np.array(taught["counting"], dtype=np.float64)
-        self.taught_events = np.array(taught["events"], dtype=np.float64)
+    def calibrate(self, signal: int, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run was taught of a signal."""
+        self.start[:, [signal]] = taught["wander2"]
+        self.pooled = self.start.copy()
+        self.taught[:, [signal]] = taught["samples"]
+        self.common[:, [signal]] = taught["counting"]
+        self.taught_events[:, [signal]] = taught["events"]
 
     def state(self) -> State:
         return pack(self, _STATE)
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         unpack(self, _STATE, state)
+        self._count()

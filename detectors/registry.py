@@ -1,6 +1,7 @@
 """Every detector by name: one line each."""
 
 from collections.abc import Callable
+from functools import partial
 
 from detectors.base import Detector
 from detectors.burst import Burst
@@ -9,10 +10,14 @@ from detectors.level import Level, LevelOptions
 from detectors.market_wide import MarketWide
 from detectors.options import BurstOptions
 
+# What each burst signal counts; all of them are judged in one go.
+BURSTS: dict[str, str] = {
+    "order_burst": "order",
+    "cancel_burst": "cancel",
+    "leverage_burst": "leverage",
+}
 DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
-    "order_burst": lambda options: Burst("order_burst", "order", options),
-    "cancel_burst": lambda options: Burst("cancel_burst", "cancel", options),
-    "leverage_burst": lambda options: Burst("leverage_burst", "leverage", options),
+    **{signal: partial(Burst, signal, feature) for signal, feature in BURSTS.items()},
     "market_wide": lambda options: MarketWide(("order", "cancel", "leverage"), options),
     "thin_book": lambda options: Level(
         "thin_book",

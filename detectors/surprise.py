@@ -17,35 +17,35 @@ from numpy.typing import NDArray
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Detail, Floats, State, grow, nest, pack, unnest, unpack
 from detectors.excess import CERTAIN, nats
-from detectors.market import MarketFactor, market_panel
+from detectors.market import MarketFactor, Panel, market_panel
 from detectors.mixture import BELIEFS, SIZE, mixture
 from detectors.noise import Noise
 from detectors.options import BurstOptions
 from detectors.tail import MAXIMA_S, Tail, TailPrior
-from detectors.windows import HOPS, LENGTHS, SCALES, Plan, Windows
+from detectors.windows import LENGTHS, SCALES, Plan, Windows
 
 EXCESS_SD: Final = 1.5  # standard deviations from where on an excess is weighed at all
 SUSPECT_DECADES: Final = 4.0  # from here on the mean stands still, lest it follow a slow rise
 SCALES_DECADES: Final = float(np.log10(4.0))  # the best of many windows, which overlap
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
-LONG: Final = tuple(scale for scale, length in enumerate(LENGTHS) if length > 2 * HOPS)
 FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
 LEVELS_NATS: Final = (1.5, 6.0)  # where tails begin: of long windows, and of short ones
 EXCESS: Final = 1.0 / 3.0  # of the level, that maxima are believed to exceed it by
 EXCESS_MIN: Final = 0.8
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
-_LENGTHS = np.array(LENGTHS, np.float64)[:, None]
+_LENGTH = np.array(LENGTHS, np.float64)
 
 
 @dataclass(frozen=True, slots=True)
 class Surprise:
-    """Of T bins and S streams: decades, (T, S); the mixture, (T, SIZE); and why, when asked."""
+    """Of T bins, Q signals and S symbols: decades, (T, Q, S); the mixtures, (T, Q, SIZE); and why,
+    when asked for a signal, a bin and symbols."""
 
     score: Floats
     mixture: Floats
-    detail: Callable[[int, NDArray[np.intp]], Detail]
+    detail: Callable[[int, int, NDArray[np.intp]], Detail]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,35 +58,60 @@ class _Loud:
 
 
 class SurpriseBank:
-    """S streams of counts to S scores; rows are only ever added.
+    """Counts of Q signals of S symbols to as many scores; symbols are only ever added.
 
-    market: whether the streams have a common factor that is not theirs to answer for.
+    Signals have nothing to do with each other, but are judged in one go: most of the time of a
+    bin goes by in calls, not in numbers. Inside, streams are (Q · S,), signal by signal.
+
+    market: whether the streams of a signal have a common factor that is not theirs to answer for.
     """
 
     _PER_STREAM = ("alarmed", "alarm_blocks", "held", "best")
 
-    def __init__(self, options: BurstOptions, *, market: bool) -> None:
+    def __init__(self, options: BurstOptions, *, market: bool, signals: int = 1) -> None:
         self.options = options
-        self.background = Background(options)
-        self.noise = Noise(options)
-        self.windows = Windows()
-        self.factor = MarketFactor() if market else None
-        self.tail = Tail(SCALES, _prior(options), options)
+        self.signals = signals
+        self.background = Background(options, signals)
+        self.noise = Noise(options, signals)
+        self.windows = Windows(signals)
+        self.factor = MarketFactor(signals) if market else None
+        self.tail = Tail(SCALES * signals, _prior(options, signals), options, least=0.0)
         self.alarmed = np.empty(0, bool)
         self.alarm_blocks = np.empty(0)
         self.best = np.empty(0)
         self.held = np.empty((SCALES, 0))
-        self.held_mixture = np.zeros((SCALES, len(BELIEFS)))
-        self.panel: NDArray[np.intp] | None = None  # of this block, once it was needed
+        self.held_mixture = np.zeros((SCALES, signals, len(BELIEFS)))
+        self._forget_block()
 
-    def resize(self, streams: int) -> None:
-        """Make room for streams that were not there before."""
-        if streams > self.best.size:
-            grow(self, dict.fromkeys(self._PER_STREAM, 0.0), streams)
-            for part in (self.background, self.noise, self.windows, self.tail):
+    def _forget_block(self) -> None:
+        """What is worked out once a block is to be worked out again, when it is needed."""
+        self._panel: Panel | None = None
+        self._spoken: Floats | None = None
+
+    @property
+    def symbols(self) -> int:
+        return self.best.size // self.signals
+
+    @property
+    def warm(self) -> Bools:
+        """(Q, S) whether enough was learned for an opinion."""
+        return self.background.warm.reshape(self.signals, -1)
+
+    @property
+    def _able(self) -> Bools:
+        """(Q · S,) which streams there is an opinion on: none on what was never heard of."""
+        return self.background.warm & self.background.heard
+
+    def resize(self, symbols: int) -> None:
+        """Make room for symbols that were not there before."""
+        if symbols > self.symbols:
+            streams = symbols * self.signals
+            grow(self, dict.fromkeys(self._PER_STREAM, 0.0), streams, self.signals)
+            for part in (self.background, self.noise, self.windows):
                 part.resize(streams)
+            self.tail.resize(symbols)
             self.noise.refresh(self.background.mean)
-            self.panel = None
+            self._forget_block()
 
     def skip(self) -> None:
         """The input was silent for long: evidence that spans the silence means nothing."""
@@ -95,98 +120,106 @@ class SurpriseBank:
         self.windows.forget(np.ones(self.best.size, bool))
         self.held[:] = 0.0
         self.held_mixture[:] = 0.0
-        self.panel = None
         self.alarmed[:] = False
         self.alarm_blocks[:] = 0.0
         self.best[:] = 0.0
+        self._forget_block()
         if self.factor is not None:
             self.factor.skip()
 
     def update(self, x: Floats, first: int) -> Surprise:
-        """Score counts of the bins from `first` on, (T, S), NaN unobserved; then learn."""
+        """Score counts of the bins from `first` on, (T, Q, S), NaN unobserved; then learn."""
+        bins = len(x)
+        x = x.reshape(bins, self.best.size)
         seen = np.isfinite(x)
         counts = np.where(seen, x, 0.0)
-        warm = self.background.warm
         means = np.where(seen, self.background.mean, 0.0)
+        able = self._able
         rows, sums, last = self.windows.take(first, counts, means)
-        of_row = np.ones(rows.scale.size)
-        filled = np.ones((len(x), SCALES))
+        of_row, filled = np.ones((rows.scale.size, 1)), np.ones((bins, SCALES, 1))
         if self.factor is not None:
-            usable = warm & ~self.alarmed
-            if self.panel is None:
-                self.panel = market_panel(self.background.mean, usable)
-            of_row, filled = self.factor.update(rows, sums, self.panel, self.noise)
-        expected = sums[1] * of_row[:, None]
-        loud = self._weigh(rows, sums, expected, last, of_row)
-        score = np.where(seen & warm, self._score(rows, loud, x.shape[1]), np.nan)
+            if self._panel is None:
+                self._panel = market_panel(self.background.mean, able & ~self.alarmed, self.noise)
+            of_row, filled = self.factor.update(rows, sums, self._panel)
+        shape = rows.scale.size, self.signals, self.symbols
+        expected = (sums[1].reshape(shape) * of_row[..., None]).reshape(sums[1].shape)
+        loud = self._weigh(rows, sums, expected, last, of_row, able)
+        score = np.where(seen & able, self._score(rows, loud), np.nan)
         joint = self._mixture(rows, loud)
         detail = self._detail(filled)
         self.background.watch(counts, seen)
         self.noise.watch(first, rows, sums[0], expected)
         self.best = np.fmax(self.best, np.fmax.reduce(score, axis=0))
-        if (first + len(x)) % BLOCK == 0:
+        if (first + bins) % BLOCK == 0:
             self._learn()
-        return Surprise(score, joint, detail)
+        return Surprise(score.reshape(bins, self.signals, self.symbols), joint, detail)
 
     def _weigh(
-        self, rows: Plan, sums: Floats, expected: Floats, last: Floats, of_row: Floats
+        self, rows: Plan, sums: Floats, expected: Floats, last: Floats, of_row: Floats, able: Bools
     ) -> _Loud:
-        """The windows of warm streams that hold more than expected, and by how much."""
+        """The windows of able streams that hold more than expected, and by how much."""
         counts, means = sums
+        limit = self.noise.variance(expected, rows.scale)
+        limit *= EXCESS_SD**2
         excess = counts - expected
-        limit = EXCESS_SD**2 * self.noise.variance(expected, rows.scale)
-        whole = FULL * self.background.mean * _LENGTHS[rows.scale]
-        loud = (excess > 0) & (excess * excess > limit) & self.background.warm
-        loud &= means >= whole  # what began anew in its midst is a window of another length
-        for scale in LONG:  # what is over is not news
-            part = rows.rows[scale]
-            rest = last[0, part] - of_row[part, None] * last[1, part]
-            loud[part] &= rest >= STILL / 8.0 * excess[part]
-        row, stream = np.nonzero(loud)
-        found = nats(
-            counts[row, stream],
-            expected[row, stream],
-            self.noise.counting[stream],
-            self.noise.wander2[rows.scale[row], stream],
-            self.noise.known[rows.scale[row], stream],
-        )
+        excess *= np.abs(excess)
+        row, stream = np.nonzero((excess > limit) & able)
+        scale, c, e = rows.scale[row], counts[row, stream], expected[row, stream]
+        # What began anew in its midst is a window of another length.
+        loud = means[row, stream] >= FULL * self.background.mean[stream] * _LENGTH[scale]
+        long = np.searchsorted(row, rows.long)  # what is over is not news
+        at, of = row[long:] - rows.long, stream[long:]
+        market = of_row[row[long:], self._signal(of)] if self.factor is not None else 1.0
+        rest = last[0, at, of] - market * last[1, at, of]
+        loud[long:] &= rest >= STILL / 8.0 * (c[long:] - e[long:])
+        row, stream, scale, c, e = (part[loud] for part in (row, stream, scale, c, e))
+        counting, wander2 = self.noise.counting[stream], self.noise.wander2[scale, stream]
+        found = nats(c, e, counting, wander2, self.noise.known(scale, stream))
         return _Loud(row, stream, found)
 
-    def _score(self, rows: Plan, loud: _Loud, streams: int) -> Floats:
-        """(T, S) decades of the best window, where each speaks until it moves on."""
-        found, decades = np.zeros((2, rows.scale.size, streams))
-        found[loud.row, loud.stream] = loud.nats
-        decades[loud.row, loud.stream] = self.tail.decades_of(loud.nats, rows.scale[loud.row])
-        present = np.flatnonzero([part.stop > part.start for part in rows.rows])
-        starts = [rows.rows[scale].start for scale in present]
-        self.tail.watch(present, np.maximum.reduceat(found, starts, axis=0))
-        before = self.tail.decades(self.held)
-        best = np.zeros((len(rows.held), streams))
-        for scale in range(SCALES):
-            held = rows.held[:, scale]
-            spoken = decades[held]
-            spoken[held < 0] = before[scale]
-            np.maximum(best, spoken, out=best)
-            if held[-1] >= 0:
-                self.held[scale] = found[held[-1]]
+    def _signal(self, stream: NDArray[np.intp]) -> NDArray[np.intp]:
+        return stream // max(self.symbols, 1)
+
+    def _score(self, rows: Plan, loud: _Loud) -> Floats:
+        """(T, Q · S) decades of the best window, where each speaks until it moves on."""
+        if self._spoken is None:
+            by_tail = self.held.reshape(self.tail.maxima.shape)
+            self._spoken = self.tail.decades(by_tail).reshape(self.held.shape)
+        scale, signal = rows.scale[loud.row], self._signal(loud.stream)
+        tail = scale * self.signals + signal
+        self.tail.watch_some(tail, loud.stream - signal * self.symbols, loud.nats)
+        bins, cell = rows.bin[loud.row], scale * self.best.size + loud.stream
+        order = np.argsort(bins, kind="stable")
+        stops = np.searchsorted(bins[order], np.arange(len(rows.ending)), side="right")
+        told = ((self.held, loud.nats), (self._spoken, self.tail.decades_of(loud.nats, tail)))
+        best = np.empty((len(rows.ending), self.best.size))
+        for t, now in enumerate(np.split(order, stops[:-1])):
+            for held, found in told:
+                held[rows.scale[rows.ending[t]]] = 0.0
+                held.reshape(-1)[cell[now]] = found[now]
+            np.max(self._spoken, axis=0, out=best[t])
         return np.maximum(best - SCALES_DECADES, 0.0)
 
     def _mixture(self, rows: Plan, loud: _Loud) -> Floats:
-        """(T, SIZE) evidence of all streams together, by belief and window length."""
-        of_row = mixture(rows.scale.size, loud.row, loud.nats)
+        """(T, Q, SIZE) evidence of all symbols together, by belief and window length."""
+        cell = loud.row * self.signals + self._signal(loud.stream)
+        of_cell = mixture(rows.scale.size * self.signals, cell, loud.nats)
+        of_row = of_cell.reshape(rows.scale.size, self.signals, len(BELIEFS))
         held = rows.held
-        spoken = np.where((held >= 0)[..., None], of_row[held], self.held_mixture)
-        self.held_mixture = spoken[-1]
-        return spoken.transpose(0, 2, 1).reshape(len(held), SIZE)
+        spoken = np.where((held >= 0)[..., None, None], of_row[held], self.held_mixture)
+        self.held_mixture = spoken[-1].copy()
+        return spoken.transpose(0, 2, 3, 1).reshape(len(held), self.signals, SIZE)
 
-    def _detail(self, filled: Floats) -> Callable[[int, NDArray[np.intp]], Detail]:
-        """Asked for a bin and streams: the begin that makes the most of what has come since."""
-        windows, counting = self.windows, self.noise.counting
+    def _detail(self, filled: Floats) -> Callable[[int, int, NDArray[np.intp]], Detail]:
+        """Asked for a signal, a bin and symbols: the begin that makes the most of what has come
+        since."""
+        windows, counting, of_symbol = self.windows, self.noise.counting, self.symbols
 
-        def detail(t: int, streams: NDArray[np.intp]) -> Detail:
-            begin, since, scale = windows.past(t, streams)
-            counts, expected = since[:, 0], since[:, 1] * filled[t, scale][:, None]
-            observed = np.diff(since[:, 1], axis=0, prepend=0.0) > 0  # not before it began anew
+        def detail(signal: int, t: int, symbols: NDArray[np.intp]) -> Detail:
+            streams = signal * of_symbol + symbols
+            begin, (counts, means), scale = windows.past(t, streams)
+            expected = means * filled[t, scale, signal if filled.shape[2] > 1 else 0][:, None]
+            observed = np.diff(means, axis=0, prepend=0.0) > 0  # not before it began anew
             at, of = np.nonzero((counts > expected) & observed)
             found = np.zeros_like(counts)
             found[at, of] = nats(
@@ -204,11 +237,10 @@ class SurpriseBank:
     def _learn(self) -> None:
         """A block has ended: what was quiet in it is normal."""
         bins = 1e9 / (self.options.bin_ns * ALARM_PER_S)
-        self.alarmed = self.best >= np.log10(bins * max(self.best.size, 1))
+        self.alarmed = self.best >= np.log10(bins * max(self.symbols, 1))
         cold = ~self.background.warm
         calmer = np.maximum(self.alarm_blocks - 1, 0)  # a pause for breath is no end
         self.alarm_blocks = np.where(self.alarmed, self.alarm_blocks + 1, calmer)
-        self.tail.learn(cold)
         self.background.learn(
             self.noise.counting,
             self.noise.wander2[BLOCK_SCALE],
@@ -218,10 +250,12 @@ class SurpriseBank:
         settled = self.alarm_blocks * BLOCK >= self.options.bins(self.options.rebaseline_s)
         if settled.any():
             self.background.rebaseline(settled, self.noise.counting)
-        self.noise.learn(self.background.mean, cold)
+        unable = cold | ~self.background.heard
+        self.tail.learn(np.tile(unable.reshape(self.signals, -1), (SCALES, 1)))
+        self.noise.learn(self.background.mean, unable)
         self._forget(cold | settled)
         self.best = np.zeros_like(self.best)
-        self.panel = None
+        self._forget_block()
 
     def _forget(self, streams: Bools) -> None:
         """Evidence of these streams starts anew."""
@@ -231,14 +265,18 @@ class SurpriseBank:
             self.alarm_blocks[streams] = 0.0
             self.alarmed[streams] = False
 
-    def calibration(self) -> State:
-        """What quiet flow has taught, that another run may begin with."""
-        return pack(self.tail, Tail.SUMS) | self.noise.calibration()
+    def calibration(self, signal: int) -> State:
+        """What a signal's quiet flow has taught, that another run may begin with."""
+        tail = {name: getattr(self.tail, name)[signal :: self.signals] for name in Tail.SUMS}
+        return tail | self.noise.calibration(signal)
 
-    def calibrate(self, taught: Mapping[str, NDArray[np.generic]]) -> None:
-        """Begin with what another run was taught."""
-        self.tail.calibrate(taught)
-        self.noise.calibrate(taught)
+    def calibrate(self, signal: int, taught: Mapping[str, NDArray[np.generic]]) -> None:
+        """Begin with what another run was taught of a signal."""
+        sums = pack(self.tail, Tail.SUMS)
+        for name, array in sums.items():
+            array[signal :: self.signals] = taught[name]
+        self.tail.calibrate(sums)
+        self.noise.calibrate(signal, taught)
 
     def state(self) -> State:
         """Everything that the next update depends on."""
@@ -251,16 +289,16 @@ class SurpriseBank:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, ("held_mixture", *self._PER_STREAM), state)
-        self.panel = None
+        self._forget_block()
         if self.factor is not None:
             self.factor.held = np.array(state["factor"], dtype=np.float64)
         for name in ("background", "noise", "windows", "tail"):
             getattr(self, name).restore(unnest(name, state))
 
 
-def _prior(options: BurstOptions) -> TailPrior:
+def _prior(options: BurstOptions, signals: int) -> TailPrior:
     """The fewer windows of a length there are in four minutes, the lower quiet flow's maxima lie;
     a tail that began above them all would never learn anything."""
-    windows = np.maximum(options.bins(MAXIMA_S) / _LENGTHS, 1.0)
-    level = np.clip(np.log(windows) - 0.5, *LEVELS_NATS)
+    windows = np.maximum(options.bins(MAXIMA_S) / _LENGTH, 1.0)
+    level = np.repeat(np.clip(np.log(windows) - 0.5, *LEVELS_NATS), signals)[:, None]
     return TailPrior(level=level, share=0.1, excess=np.maximum(EXCESS * level, EXCESS_MIN))

@@ -10,8 +10,9 @@ a few times the mean excess: a tail that left out what it finds loud could never
 wrong, and one that took a cascade at its word would not hear the next.
 """
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Final
 
 import numpy as np
@@ -47,12 +48,16 @@ class Tail:
 
     seen, exceeding, excess: (R, 1) sums over maxima: how many, how many above the level, by how
     much. They are all that calibration knows, so sums of different runs may be added.
+    least: where nothing was watched in all of four minutes, what the maximum is; -inf, not known.
     """
 
     SUMS = ("seen", "exceeding", "excess")
 
-    def __init__(self, scales: int, prior: TailPrior, options: BurstOptions) -> None:
+    def __init__(
+        self, scales: int, prior: TailPrior, options: BurstOptions, *, least: float = -np.inf
+    ) -> None:
         self.prior = prior
+        self.least = least
         self.level = np.broadcast_to(np.asarray(prior.level, np.float64), (scales, 1))
         self._blocks = max(1, round(options.bins(MAXIMA_S) / BLOCK))
         self._keep = float(np.exp(-self._blocks * BLOCK * options.bin_ns / 1e9 / MEMORY_S))
@@ -70,6 +75,11 @@ class Tail:
         self.slope = 1.0 / (mean * LN10)
         self.at_level = np.log10(self._blocks * BLOCK / share)
 
+    @property
+    def law(self) -> Callable[[Floats], Floats]:
+        """What `decades` does now, whatever is learned later."""
+        return partial(_decades, level=self.level, at_level=self.at_level, slope=self.slope)
+
     def decades(self, statistic: Floats) -> Floats:
         """(R, S) -> (R, S): k where a quiet stream exceeds the value once in 10^k bins."""
         return _decades(statistic, self.level, self.at_level, self.slope)
@@ -83,15 +93,20 @@ class Tail:
         """Make room for streams; a new one counts from its first whole four minutes."""
         missing = streams - self.maxima.shape[1]
         if missing > 0:
-            self.maxima = np.pad(self.maxima, ((0, 0), (0, missing)), constant_values=np.nan)
+            self.maxima = np.pad(self.maxima, ((0, 0), (0, missing)), constant_values=np.inf)
 
     def watch(self, scales: NDArray[np.intp], statistic: Floats) -> None:
         """Take values in: (n, S), of n different scales."""
         self.maxima[scales] = np.maximum(self.maxima[scales], statistic)
 
+    def watch_some(self, scale: NDArray[np.intp], stream: NDArray[np.intp], value: Floats) -> None:
+        """Take single values in, (n,) each, of a statistic that is `least` everywhere else."""
+        at = scale * self.maxima.shape[1] + stream
+        np.maximum.at(self.maxima.reshape(-1), at, value)
+
     def learn(self, unheard: Bools) -> None:
-        """A block has ended; unheard: (S,) streams that there was no opinion on."""
-        self.maxima[:, unheard] = np.nan
+        """A block has ended; unheard: (S,) streams that there was no opinion on, or (R, S)."""
+        self.maxima[np.broadcast_to(unheard, self.maxima.shape)] = np.inf
         self.blocks += 1
         if self.blocks == self._blocks:
             self._end_maxima()
@@ -105,7 +120,7 @@ class Tail:
         self.exceeding = self.exceeding * self._keep + over.sum(axis=1, keepdims=True)
         # Sorted, so that the order of streams cannot change a bit of the sum.
         self.excess = self.excess * self._keep + np.sort(excess, axis=1).sum(axis=1, keepdims=True)
-        self.maxima[:] = -np.inf
+        self.maxima[:] = self.least
         self.blocks = 0
         self._refresh()
 

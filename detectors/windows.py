@@ -17,14 +17,29 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import BLOCK, Floats, Ints, State, pack, unpack
+from detectors.base import BLOCK, Floats, Ints, State, grow, pack, unpack
 
 HOPS: Final = 16
 LEVELS: Final = 7
 LENGTHS: Final = (1, 2, 4, 8, *(HOPS << level for level in range(LEVELS)))  # of windows, in bins
 SCALES: Final = len(LENGTHS)
 _SHORT: Final = 4  # windows that are shorter than the ring of level 0
-_AGO: Final = 8  # bins before a frame that the short windows look back, at the most
+LONG: Final = LENGTHS.index(4 * HOPS)  # from here on a window's last eighth is looked at as well
+_LENGTH: Final = np.array(LENGTHS)
+_HOP: Final = np.maximum(1, _LENGTH // HOPS)
+
+
+@dataclass(frozen=True, slots=True)
+class Places:
+    """Where totals at some positions are found: in the rings, unless a frame holds them itself.
+
+    slot: (n,) over all rings. inside, at: (m,) which of them are inside the frame, and how many
+    bins into it.
+    """
+
+    slot: NDArray[np.intp]
+    inside: NDArray[np.intp]
+    at: NDArray[np.intp]
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,110 +48,116 @@ class Plan:
 
     scale, bin: (R,) of each row, by scale, then by bin. rows: a slice of rows a scale.
     held: (T, SCALES) the row that speaks for a scale at a bin; -1, the one before the frame.
+    ending: T times the rows that end with a bin. long: the first row of a long window.
+    begin: where each row's window begins. eighth: where the last eighths of long ones do.
+    kept: what of the frame goes into the rings.
     """
 
     scale: NDArray[np.intp]
     bin: NDArray[np.intp]
     rows: tuple[slice, ...]
     held: NDArray[np.intp]
+    ending: tuple[NDArray[np.intp], ...]
+    long: int
+    begin: Places
+    eighth: Places
+    kept: Places
 
 
 @lru_cache(maxsize=4096)
 def plan(phase: int, bins: int) -> Plan:
     """The plan of a frame whose first bin is `phase` after a multiple of the longest hop."""
-    scales, ends, rows, start = [], [], [], 0
-    held = np.full((bins, SCALES), -1, np.intp)
-    for scale, length in enumerate(LENGTHS):
-        hop = max(1, length // HOPS)
-        due = np.flatnonzero((phase + 1 + np.arange(bins)) % hop == 0)
-        scales.append(np.full(due.size, scale))
-        ends.append(due)
-        rows.append(slice(start, start + due.size))
-        before = np.searchsorted(due, np.arange(bins), side="right") - 1
-        held[:, scale] = np.where(before >= 0, start + before, -1)
-        start += due.size
-    return Plan(np.concatenate(scales), np.concatenate(ends), tuple(rows), held)
+    ends = phase + 1 + np.arange(bins)
+    due = ends % _HOP[:, None] == 0
+    scale, at = np.nonzero(due)
+    number = np.where(due, np.cumsum(due).reshape(due.shape) - 1, -1)
+    stops = np.searchsorted(scale, np.arange(SCALES), side="right").tolist()
+    rows = tuple(map(slice, [0, *stops[:-1]], stops))
+    long = rows[LONG].start
+    end, level = ends[at], np.maximum(scale - _SHORT, 0)
+    kept_level, kept_at = np.nonzero(ends % _HOP[_SHORT:, None] == 0)
+    return Plan(
+        scale,
+        at,
+        rows,
+        np.maximum.accumulate(number, axis=1).T,
+        tuple(np.flatnonzero(at == t) for t in range(bins)),
+        long,
+        _places(end - _LENGTH[scale], level, phase),
+        _places(end[long:] - _LENGTH[scale[long:]] // 8, level[long:], phase),
+        _places(ends[kept_at], kept_level, phase),
+    )
+
+
+def _places(position: Ints, level: NDArray[np.intp], phase: int) -> Places:
+    inside = np.flatnonzero(position > phase)
+    return Places(_slot(position, level), inside, position[inside] - phase)
+
+
+def _slot(position: Ints, level: NDArray[np.intp]) -> NDArray[np.intp]:
+    """Where in the rings, end to end, a ring of this level keeps the total at a position."""
+    return level * HOPS + (position >> level) % HOPS
 
 
 class Windows:
     """Totals of counts (0) and means (1) of S streams, and rings of earlier totals.
 
-    totals: (2, S). rings: (LEVELS, HOPS, 2, S).
+    signals: streams are so many times the same symbols, signal by signal.
+    totals: (2, S). rings: (2, LEVELS · HOPS, S).
     """
 
     _STATE = ("totals", "rings")
 
-    def __init__(self) -> None:
+    def __init__(self, signals: int = 1) -> None:
+        self.signals = signals
         self.totals = np.zeros((2, 0))
-        self.rings = np.zeros((LEVELS, HOPS, 2, 0))
+        self.rings = np.zeros((2, LEVELS * HOPS, 0))
         self.first = 0
-        self.path: Floats | None = None
+        self.rows: Plan | None = None  # of the last frame, while it is not in the rings
+        self.path = np.empty((2, 0, 0))
         self._forgotten: list[NDArray[np.bool_]] = []
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
-        missing = streams - self.totals.shape[1]
-        if missing > 0:
-            self.settle()
-            self.totals = np.pad(self.totals, ((0, 0), (0, missing)))
-            self.rings = np.pad(self.rings, ((0, 0), (0, 0), (0, 0), (0, missing)))
+        self.settle()
+        grow(self, dict.fromkeys(self._STATE, 0.0), streams, self.signals)
 
     def take(self, first: int, counts: Floats, means: Floats) -> tuple[Plan, Floats, Floats]:
         """Take bins in, from bin `first` on; counts and means are (T, S).
 
-        Returns the plan and, for each of its rows, the sums over the whole window and over its
-        last eighth (where it is long): (2, R, S) each.
+        Returns the plan and, for each of its rows, the sums over the whole window, (2, R, S), and
+        for the rows of long windows those over its last eighth, (2, R - long, S).
         """
         self.settle()
         bins, streams = counts.shape
-        path = np.empty((bins + 1, 2, streams))
-        path[0] = self.totals
-        path[1:, 0], path[1:, 1] = counts, means
-        np.cumsum(path, axis=0, out=path)  # one bin after the other, as in frames of one bin
-        self.first, self.path = first, path
+        path = np.empty((2, bins + 1, streams))
+        path[:, 0] = self.totals
+        for t in range(bins):  # one bin after the other, as in frames of one bin
+            np.add(path[0, t], counts[t], out=path[0, t + 1])
+            np.add(path[1, t], means[t], out=path[1, t + 1])
         rows = plan(first % (HOPS << LEVELS), bins)
-        sums = np.empty((2, rows.scale.size, streams))
-        last = np.zeros((2, rows.scale.size, streams))
-        back = [self.rings[0, (first - ago) % HOPS] for ago in range(_AGO, 0, -1)]
-        line = np.concatenate([np.stack(back), path])
-        for scale, part in enumerate(rows.rows):
-            at = rows.bin[part] + 1
-            if at.size:
-                now = path[at]
-                sums[:, part] = (now - self._begin(scale, at, line)).swapaxes(0, 1)
-                if scale > _SHORT + 1:
-                    last[:, part] = (now - self._eighth(scale, at, line)).swapaxes(0, 1)
-        return rows, sums, last
+        self.first, self.path, self.rows = first, path, rows
+        now = path.take(rows.bin + 1, axis=1)
+        last = now[:, rows.long :] - self._begun(rows.eighth)
+        now -= self._begun(rows.begin)
+        return rows, now, last
 
-    def _begin(self, scale: int, at: Ints, line: Floats) -> Floats:
-        """(n, 2, S) totals where the windows begin that end `at` bins after the frame's begin."""
-        if scale < _SHORT:
-            begun: Floats = line[_AGO + at - LENGTHS[scale]]
-            return begun
-        level = scale - _SHORT
-        return np.asarray(self.rings[level, ((self.first + at) >> level) % HOPS])
-
-    def _eighth(self, scale: int, at: Ints, line: Floats) -> Floats:
-        """(n, 2, S) totals where the last eighth of long windows begins."""
-        level = scale - _SHORT
-        hops = 2 << level
-        if hops <= _AGO:
-            begun: Floats = line[_AGO + at - hops]
-            return begun
-        return np.asarray(self.rings[level, ((self.first + at - hops) >> level) % HOPS])
+    def _begun(self, places: Places) -> Floats:
+        """(2, n, S) totals at these places."""
+        begun = self.rings.take(places.slot, axis=1)
+        if places.inside.size:
+            begun[:, places.inside] = self.path[:, places.at]
+        return begun
 
     def settle(self) -> None:
         """Put the last frame into the rings; until then they are as before it."""
-        if self.path is not None:
-            end = self.first + len(self.path) - 1
-            for level in range(LEVELS):
-                hop = 1 << level
-                due = np.arange((self.first // hop + 1) * hop, end + 1, hop)
-                self.rings[level, (due >> level) % HOPS] = self.path[due - self.first]
-            self.totals = self.path[-1].copy()
-            self.path = None
+        if self.rows is not None:
+            kept = self.rows.kept
+            self.rings[:, kept.slot] = self.path[:, kept.at]
+            self.totals = self.path[:, -1].copy()
+            self.rows = None
         for streams in self._forgotten:
-            self.rings[..., streams] = self.totals[:, streams]
+            self.rings[..., streams] = self.totals[:, None, streams]
         self._forgotten.clear()
 
     def forget(self, streams: NDArray[np.bool_]) -> None:
@@ -145,8 +166,8 @@ class Windows:
 
     def past(self, bin_in_frame: int, streams: NDArray[np.intp]) -> tuple[Ints, Floats, Floats]:
         """Positions that a window ending with a bin of the last frame may begin at, newest first,
-        and the sums since each: (n,), (n, 2, streams), and which scale each belongs to, (n,)."""
-        assert self.path is not None
+        and the sums since each: (n,), (2, n, streams), and which scale each belongs to, (n,)."""
+        assert self.rows is not None
         end = self.first + bin_in_frame + 1
         positions: list[Ints] = []
         levels: list[Ints] = []
@@ -159,11 +180,10 @@ class Windows:
             levels.append(np.full(at.size, level))
         start, level_of = np.concatenate(positions), np.concatenate(levels)
         inside = start >= self.first
-        before = self.rings[level_of, (start >> level_of) % HOPS][:, :, streams]
-        begun = self.path[np.where(inside, start - self.first, 0)][:, :, streams]
-        since = self.path[bin_in_frame + 1][:, streams] - np.where(
-            inside[:, None, None], begun, before
-        )
+        before = self.rings[:, _slot(start, level_of)[:, None], streams]
+        begun = self.path[:, np.where(inside, start - self.first, 0)[:, None], streams]
+        now = self.path[:, bin_in_frame + 1, streams]
+        since = now[:, None] - np.where(inside[:, None], begun, before)
         scale = np.searchsorted(LENGTHS, end - start).clip(max=SCALES - 1)
         return start, since, scale
 
@@ -172,7 +192,7 @@ class Windows:
         return pack(self, self._STATE)
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
-        self.path = None
+        self.rows = None
         self._forgotten.clear()
         unpack(self, self._STATE, state)
 

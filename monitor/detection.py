@@ -2,16 +2,17 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Final, Literal, Protocol
+from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Detector, State, Verdict, nest, unnest
+from detectors.burst import Bursts
 from detectors.correlated import CorrelatedTest, Evidence
 from detectors.level import Level
 from detectors.options import BurstOptions
-from detectors.registry import DETECTORS
+from detectors.registry import BURSTS, DETECTORS
 from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
 from monitor.bins import PartialFrame
@@ -36,6 +37,10 @@ class _Part(Protocol):
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None: ...
 
 
+_Loud = tuple[Verdict, NDArray[np.float64], NDArray[np.bool_]]  # scores, and which are loud
+
+
+@runtime_checkable
 class _Taught(Protocol):
     """Anything that quiet flow calibrates."""
 
@@ -87,13 +92,15 @@ class Detection:
         self.roster = Roster(names, symbols_max=symbols_max)
         self.frames = FrameBuilder(self.roster)
         self.market = Market(bin_ns=burst.bin_ns)
+        features = {signal: what for signal, what in BURSTS.items() if signal not in disabled}
+        self.bursts = Bursts(features, burst)
         self.detectors: dict[str, Detector] = {
             name: make(burst)
             for name, make in DETECTORS.items()
-            if name.partition(".")[0] not in disabled
+            if name not in BURSTS and name.partition(".")[0] not in disabled
         }
-        per_symbol = [d for d in self.detectors.values() if d.signal.endswith("_burst")]
-        self.test = CorrelatedTest(len(per_symbol), burst)
+        levels = sum(isinstance(detector, Level) for detector in self.detectors.values())
+        self.test = CorrelatedTest(len(features), burst, levels=levels)
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
         self.bins = 0
@@ -106,8 +113,8 @@ class Detection:
         for built in self.frames.build(partials):
             frame = replace(built.frame, levels=self.market.update(built))
             self._cold = self._not_warm()
-            verdicts = [detector.update(frame) for detector in self.detectors.values()]
-            bursts = [v for v in verdicts if v.mixture is not None]
+            bursts = self.bursts.update(frame)
+            verdicts = bursts + [detector.update(frame) for detector in self.detectors.values()]
             venue = [v for v in verdicts if v.venue]
             levels = [v for v in verdicts if v.level]
             evidence = self.test.update(frame.bin, bursts, venue, levels)
@@ -117,7 +124,7 @@ class Detection:
                 self.bins += 1
                 self.seen += seen[at]
                 self.ring.append(now, held.keys)
-                sightings = self._sightings(at, verdicts, evidence)
+                sightings = self._sightings(at, [*bursts, *levels], verdicts, evidence)
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)
                 incidents = [self._describe(change, case, now) for change, case in changes]
@@ -139,74 +146,89 @@ class Detection:
 
     def blind(self) -> dict[str, str]:
         """Signals that cannot speak, with the reason."""
-        able: dict[str, str | None] = {}
+        inputs = [(signal, signal, feature) for signal, feature in self.bursts.features.items()]
         for name, detector in self.detectors.items():
-            feature = getattr(detector, "feature", None)
-            if isinstance(detector, Level):
-                able[detector.signal] = detector.blind
-            elif feature is not None and not self.seen[Kind[feature.upper()]]:
-                able.setdefault(detector.signal, "no_input")
+            inputs.append((name, detector.signal, getattr(detector, "feature", "")))
+        able: dict[str, str | None] = {}
+        for name, signal, feature in inputs:
+            if feature and not self.seen[Kind[feature.upper()]]:
+                able.setdefault(signal, "no_input")
             else:  # one input is enough for a signal that has several
-                able[detector.signal] = "warming_up" if name in self._cold else None
+                able[signal] = "warming_up" if name in self._cold else None
+        able |= {d.signal: d.blind for d in self.detectors.values() if isinstance(d, Level)}
         return {signal: reason for signal, reason in able.items() if reason is not None}
+
+    @property
+    def signals(self) -> list[str]:
+        """Every signal that is judged; drift once for each of its features."""
+        return [*self.bursts.features, *(d.signal for d in self.detectors.values())]
 
     def _not_warm(self) -> frozenset[str]:
         """Detectors that have learned too little for an opinion on any stream."""
+        warm = dict(zip(self.bursts.features, self.bursts.bank.warm.any(axis=1), strict=True))
         banks = {name: getattr(d, "bank", None) for name, d in self.detectors.items()}
-        return frozenset(
-            name
-            for name, bank in banks.items()
-            if bank is not None and not bank.background.warm.any()
-        )
+        warm |= {name: bank.warm.any() for name, bank in banks.items() if bank is not None}
+        return frozenset(name for name, known in warm.items() if not known)
 
     def _sightings(
         self,
         at: int,
+        own: Sequence[Verdict],
         verdicts: Sequence[Verdict],
         evidence: Evidence,
     ) -> list[Sighting]:
-        """Every stream that is loud in a bin, strongest first, with its venue-wide score."""
+        """The streams that are loud in a bin, strongest first, with their venue-wide scores.
+        own: the verdicts with a stream a symbol, bursts before levels."""
         least = self.desk.options.info - HYSTERESIS_DECADES
-        found: list[Sighting] = []
+        found: list[_Loud] = []
         if evidence.score[at] >= least:
-            for q, verdict in enumerate(v for v in verdicts if v.mixture is not None):
-                scores = evidence.streams[q, at]
-                loud = scores >= least
-                if max(evidence.mixture[at, q], evidence.mixture[at, -1]) >= least:
-                    loud |= evidence.members[q, at]
-                found += self._of(verdict, at, scores, loud)
-            levels = [v for v in verdicts if v.level]
-            for verdict, scores in zip(levels, evidence.levels, strict=True):
-                found += self._of(verdict, at, scores[at], scores[at] >= least)
+            streams, members = evidence.streams(at), evidence.members(at)
+            loud = streams >= least
+            if evidence.joint[at] >= least:
+                loud |= evidence.joined(at)
+            for q, verdict in enumerate(own):
+                mixed = 0.0 if verdict.level else evidence.mixture[at, [q, -1]].max()
+                if mixed >= least:
+                    loud[q] |= members[q]
+                found.append((verdict, streams[q], loud[q]))
             venue = [v for v in verdicts if v.venue]
             for verdict, alone in zip(venue, evidence.alone, strict=True):
-                found += self._of(verdict, at, alone[at], alone[at] >= least)
+                found.append((verdict, alone[at], alone[at] >= least))
         for verdict in verdicts:
             if verdict.signal == "drift":
                 drifted = np.isfinite(verdict.score[at])
-                score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
-                found += self._of(verdict, at, score, drifted)
-        return sorted(found, key=lambda s: (-s.score, s.stream))[:SIGHTINGS_MAX]
+                if drifted.any():
+                    score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
+                    found.append((verdict, score, drifted))
+        return self._strongest(found, at)
 
-    def _of(
-        self, verdict: Verdict, at: int, scores: NDArray[np.float64], loud: NDArray[np.bool_]
-    ) -> list[Sighting]:
-        streams = np.flatnonzero(loud & np.isfinite(scores))
-        if not streams.size:
-            return []
-        why = verdict.detail(at, streams)
-        return [
-            Sighting(
-                signal=verdict.signal,
-                symbol=VENUE if verdict.venue else self.roster.symbols[stream],
-                feature=verdict.feature_of(stream),
-                score=float(scores[stream]),
-                onset_bin=int(why.onset_bin[i]),
-                observed=float(why.observed[i]),
-                expected=float(why.expected[i]),
-            )
-            for i, stream in enumerate(streams.tolist())
-        ]
+    def _strongest(self, found: Sequence[_Loud], at: int) -> list[Sighting]:
+        """At most so many sightings; only theirs is the detail that is asked for."""
+        ranked = sorted(
+            (-float(scores[row]), verdict.signal, self._symbol(verdict, row), number, row)
+            for number, (verdict, scores, loud) in enumerate(found)
+            for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
+        )[:SIGHTINGS_MAX]
+        sightings: dict[int, Sighting] = {}
+        for number, (verdict, _, _) in enumerate(found):
+            mine = [(place, *told) for place, told in enumerate(ranked) if told[3] == number]
+            if not mine:
+                continue
+            why = verdict.detail(at, np.array([told[-1] for told in mine], np.intp))
+            for i, (place, score, signal, symbol, _, row) in enumerate(mine):
+                sightings[place] = Sighting(
+                    signal=signal,
+                    symbol=symbol,
+                    feature=verdict.feature_of(row),
+                    score=-score,
+                    onset_bin=int(why.onset_bin[i]),
+                    observed=float(why.observed[i]),
+                    expected=float(why.expected[i]),
+                )
+        return [sightings[place] for place in range(len(ranked))]
+
+    def _symbol(self, verdict: Verdict, row: int) -> str:
+        return VENUE if verdict.venue else self.roster.symbols[row]
 
     def _accounts(self, case: Case) -> list[AccountEvidence]:
         """The busiest accounts of each signal over the case's symbols since its onset."""
@@ -259,9 +281,10 @@ class Detection:
 
     def _taught(self) -> dict[str, _Taught]:
         """The parts that quiet flow calibrates."""
-        banks = {name: getattr(part, "bank", None) for name, part in self.detectors.items()}
-        taught: dict[str, _Taught] = {n: bank for n, bank in banks.items() if bank is not None}
-        taught |= {n: part for n, part in self.detectors.items() if isinstance(part, Level)}
+        taught: dict[str, _Taught] = dict(self.bursts.alone())
+        for name, detector in self.detectors.items():
+            if isinstance(detector, _Taught):
+                taught[name] = detector
         return taught | {"test": self.test}
 
     def calibration(self) -> State:
@@ -283,7 +306,13 @@ class Detection:
 
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
-        parts |= {"test": self.test, "roster": self.roster, "ring": self.ring, "desk": self.desk}
+        parts |= {
+            "bursts": self.bursts,
+            "test": self.test,
+            "roster": self.roster,
+            "ring": self.ring,
+            "desk": self.desk,
+        }
         parts["market"] = self.market
         return parts
 

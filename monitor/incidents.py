@@ -113,21 +113,21 @@ class Case(Struct):
     streams: list[Sighting]
     fresh: bool = False
 
-    def has(self, stream: tuple[str, str]) -> bool:
-        return any(seen.stream == stream for seen in self.streams)
-
-    def symbols(self) -> set[str]:
-        return {seen.symbol for seen in self.streams}
-
 
 class Desk:
-    """Keeps open cases and decides which change is worth telling."""
+    """Keeps open cases and decides which change is worth telling.
+
+    A bin may hold a hundred sightings of cases of hundreds of streams, so what a case has is looked
+    up by case, symbol and signal, and its onset is worked out no more often than it is asked for.
+    """
 
     def __init__(self, venue: str, options: DeskOptions) -> None:
         self.venue = venue
         self.options = options
         self.open: list[Case] = []
         self.pages = 0  # incidents that ever were one
+        self._places: dict[str, dict[str, dict[str, int]]] = {}  # in the streams of a case
+        self._undated: set[str] = set()  # cases whose onset may have moved
 
     def update(
         self, bin_index: int, sightings: Sequence[Sighting], score: float
@@ -149,6 +149,7 @@ class Desk:
                 grown.add(case.id)
         for case in self.open:
             self._rise(case)
+            self._date(case)
         quiet = [c for c in self.open if bin_index - c.active_bin >= self.options.hold_bins]
         told = {case.id for _, case in changes} | {case.id for case in quiet}
         changes += [
@@ -158,6 +159,7 @@ class Desk:
         ]
         for case in quiet:
             self.open.remove(case)
+            del self._places[case.id]
             changes.append(("close", case))
         for _, case in changes:
             case.told_bin, case.told_score, case.fresh = bin_index, case.score, False
@@ -165,36 +167,47 @@ class Desk:
 
     def _case_of(self, seen: Sighting) -> Case | None:
         """The open case that a sighting belongs to: same stream, same symbol, or same time."""
-        near = [
-            case
-            for case in self.open
-            if case.has(seen.stream)
-            or seen.symbol in case.symbols()
-            or abs(seen.onset_bin - case.onset_bin) <= self.options.join_bins
-        ]
-        return max(near, key=lambda c: (c.has(seen.stream), c.score, c.id), default=None)
+        near = []
+        for case in self.open:
+            signals = self._places[case.id].get(seen.symbol)
+            if signals is None and not self._begins_with(case, seen):
+                continue
+            near.append((seen.signal in (signals or ()), case.score, case.id, case))
+        return max(near, key=lambda found: found[:3])[3] if near else None
+
+    def _begins_with(self, case: Case, seen: Sighting) -> bool:
+        self._date(case)
+        return abs(seen.onset_bin - case.onset_bin) <= self.options.join_bins
 
     def _open(self, bin_index: int, seen: Sighting) -> Case:
         name = f"{self.venue}\n{bin_index}\n{seen.signal}\n{seen.symbol}"
         digest = blake2b(name.encode(), digest_size=8).hexdigest()
         case = Case(digest, bin_index, seen.onset_bin, bin_index, bin_index, 0.0, 0.0, "info", [])
         self.open.append(case)
+        self._places[case.id] = {}
         return case
 
     def _add(self, case: Case, seen: Sighting, bin_index: int) -> None:
         case.active_bin = bin_index
         case.score = max(case.score, min(seen.score, SCORE_MAX))
-        for i, known in enumerate(case.streams):
-            if known.stream == seen.stream:
-                if seen.score > known.score:
-                    case.streams[i] = seen
-                break
-        else:
+        places = self._places[case.id].setdefault(seen.symbol, {})
+        place = places.setdefault(seen.signal, len(case.streams))
+        if place == len(case.streams):
             case.streams.append(seen)
             case.fresh = True
-        top = max(s.score for s in case.streams)
-        onsets = [s.onset_bin for s in case.streams if s.score >= top - max(1.0, top / 2)]
-        case.onset_bin = min(onsets)
+        elif seen.score > case.streams[place].score:
+            case.streams[place] = seen
+        else:
+            return
+        self._undated.add(case.id)
+
+    def _date(self, case: Case) -> None:
+        """A case began with the earliest of the streams that weigh."""
+        if case.id in self._undated:
+            self._undated.discard(case.id)
+            top = max(seen.score for seen in case.streams)
+            least = top - max(1.0, top / 2)
+            case.onset_bin = min(s.onset_bin for s in case.streams if s.score >= least)
 
     def _rise(self, case: Case) -> None:
         """Severity never falls while a case is open; drift alone never pages."""
@@ -219,3 +232,8 @@ class Desk:
         """Continue exactly where `state` was taken."""
         self.open = to_text(state["open"], list[Case])
         self.pages = int(state["pages"])
+        self._undated.clear()
+        self._places = {case.id: {} for case in self.open}
+        for case in self.open:
+            for place, seen in enumerate(case.streams):
+                self._places[case.id].setdefault(seen.symbol, {})[seen.signal] = place

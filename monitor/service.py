@@ -41,7 +41,7 @@ class Service:
         store = CheckpointStore(Path(directory), config, calibration) if directory else None
         self.holdings = Holdings(config, self.pipeline, store)
         self.outputs = Outputs(config, on_incident)
-        signals = [d.signal for d in self.pipeline.detection.detectors.values()]
+        signals = self.pipeline.detection.signals
         self.exporter = Exporter(
             config.input_topics,
             signals,

@@ -67,9 +67,9 @@ def told(evidence: Evidence) -> list[bytes]:
             part.tobytes()
             for part in (
                 evidence.score[t],
-                evidence.streams[:, t],
+                evidence.streams(t),
                 *(alone[t] for alone in evidence.alone),
-                evidence.members[:, t],
+                evidence.members(t),
                 evidence.mixture[t],
             )
         )
@@ -85,9 +85,9 @@ def test_the_best_stream_pays_for_all_streams_and_all_tests() -> None:
     test = CorrelatedTest(1, OPTIONS)
     found = test.update(5, [verdict(np.array([1.0, np.nan, 9.0, 2.0]))], venue(3.0))
     assert found.score[0] == pytest.approx(promised(test, 9.0 - np.log10(3 * TESTS)))
-    assert found.streams[0, 0, 2] == found.score[0]
-    assert found.streams[0, 0, 0] == pytest.approx(promised(test, 1.0 - np.log10(3 * TESTS)))
-    assert found.streams[0, 0, 1] == -np.inf
+    assert found.streams(0)[0, 2] == found.score[0]
+    assert found.streams(0)[0, 0] == pytest.approx(promised(test, 1.0 - np.log10(3 * TESTS)))
+    assert found.streams(0)[0, 1] == -np.inf
     assert np.isneginf(found.mixture).all()  # it does not know quiet yet
 
 
@@ -115,9 +115,9 @@ def test_no_opinion_is_no_evidence() -> None:
     for block in range(40):
         found = test.update(block * BLOCK, [nobody, nobody], venue(np.nan, BLOCK))
     assert (found.score == 0.0).all()
-    assert np.isneginf(found.streams).all()
+    assert np.isneginf(found.streams(0)).all()
     assert np.isneginf(found.alone[0]).all()
-    assert not found.members.any()
+    assert not found.members(0).any()
     assert (found.mixture <= 0.0).all()
     assert not test.venue.seen.any()  # silence is not quiet
 
@@ -134,10 +134,10 @@ def test_many_weak_streams_are_evidence_that_none_of_them_is() -> None:
     score[:30] = 3.0
     mixture[SCALES + 4] = 30.0  # of many streams, in 4 s
     found = test.update(now, [verdict(score, mixture)], venue(0.2))
-    assert found.streams.max() < 1.0
+    assert found.streams(0).max() < 1.0
     assert found.mixture.max() > 6.0
     assert found.score[0] == found.mixture.max()
-    assert np.flatnonzero(found.members[0, 0]).tolist() == list(range(30))
+    assert np.flatnonzero(found.members(0)[0]).tolist() == list(range(30))
 
 
 def test_a_mixture_over_all_signals_adds_up_what_each_of_them_says() -> None:
