@@ -65,6 +65,8 @@ def audit(
         raise click.UsageError(NEITHER if not logs else f"logs need --fairness: {NEITHER}")
     if fairness and not logs:
         raise click.UsageError(f"--fairness needs a log; {NEITHER}")
+    if fairness and connect:
+        raise click.UsageError(f"--connect is for a deployment, not for logs; {NEITHER}")
     if fairness:
         _fairness(logs, config_path, fee_bps, wave_gap, as_json=as_json)
         return

@@ -67,7 +67,8 @@ class Gatherer:
         self.forced, self.marks, self.leverage, self.fills = Table(), Table(), Table(), Table()
         self.events = 0
         self.bad = 0
-        self.members: dict[str, set[tuple[str, str]]] = {}
+        self.members: dict[str, set[str]] = {}
+        self._mates_known = False
 
     def first(self, decoded: Decoded) -> None:
         """Note forced orders, and who shares which pool."""
@@ -77,7 +78,13 @@ class Gatherer:
             self._each(part, {Kind.LIQUIDATION: self._forced, Kind.LEVERAGE: self._pooled})
 
     def second(self, decoded: Decoded) -> None:
-        """Note what is known of forced accounts, and the marks of their symbols."""
+        """Note what is known of forced accounts and of those that share a pool with them, and the
+        marks of their symbols."""
+        if not self._mates_known:
+            self._mates_known = True
+            for members in self.members.values():
+                if not members.isdisjoint(self.accounts.code):
+                    self.accounts.of(sorted(members))
         for part in decoded.parts:
             self._each(
                 part,
@@ -112,13 +119,13 @@ class Gatherer:
         )
 
     def _pooled(self, part: Part) -> None:
-        columns = (_texts(part, name) for name in ("collateral_pool", "symbol", "account"))
-        for pool, symbol, account in zip(*columns, strict=True):
-            if pool and symbol and account:
-                self.members.setdefault(pool, set()).add((account, symbol))
+        columns = (_texts(part, name) for name in ("collateral_pool", "account"))
+        for pool, account in zip(*columns, strict=True):
+            if pool and account:
+                self.members.setdefault(pool, set()).add(account)
 
     def _marks(self, part: Part) -> None:
-        symbol = np.array(self.symbols.known(_texts(part, "symbol")))
+        symbol = np.array(self.symbols.of(_texts(part, "symbol")))
         kept = symbol >= 0
         self.marks.add(
             ts=part.schema.ts_ns(part.events)[kept],

@@ -2,10 +2,11 @@
 
 Liquidation. An account's health is equity over maintenance margin, 1/ratio. Account A is cut, and B
 more than one pass of the engine later, on the same side of the same symbol in the same wave. B's
-health at A's moment is worked back from what B's own cut says, over the way the mark went, as long
-as nothing but the mark changed its margin in between, and B holds nothing else. Marks are known to
-a second or so, so the one that suits the venue best is taken. Where B was below 1 and below A even
-so, B should have been first. Whoever had a cut before in the wave is not left waiting, but in hand.
+health at A's moment is worked back from what B's own cut says, over the way the marks went, as long
+as nothing but marks changed the margin of all that stands on B's collateral in between, and all of
+that is known. Marks are known to a second or so, so those that suit the venue best are taken. Where
+B was below 1 and below A even so, B should have been first. Whoever had a cut before in the wave is
+not left waiting, but in hand.
 
 Auto-deleveraging. The queue goes by what was won since entry, in percent, times leverage. The same
 comparison, with the marks that suit the venue best.
@@ -50,7 +51,7 @@ def order(trail: Trail, wave: Ints, marks: Marks, options: FairnessOptions) -> O
     ranked = (trail.entry > 0.0) & (trail.leverage > 0.0)
     marked = ~np.isnan(trail.mark)
     before = np.where(trail.adl, ranked & marked, told)
-    sized = told & (np.abs(trail.position) > 0.0) & (trail.rate > 0.0) & trail.alone
+    sized = told & (np.abs(trail.position) > 0.0) & (trail.rate > 0.0) & trail.whole
     in_hand = _in_hand(trail, wave)
     after = np.where(trail.adl, ranked, sized) & marked & trail.steady & ~in_hand
     found: list[tuple[int, int, float, float]] = []
@@ -95,9 +96,8 @@ def _compare(
     group: Ints, trail: Trail, marks: Marks, near_ns: int, before: Bools, after: Bools
 ) -> list[tuple[int, int, float, float]]:
     later = group[after[group]]
-    ends = np.array(
-        [marks.around(int(trail.symbol[b]), int(trail.ts[b]), near_ns) for b in later.tolist()]
-    ).reshape(-1, 2)
+    adl = bool(trail.adl[group[0]])
+    back = _Back(trail, later, marks, near_ns) if later.size and not adl else None
     found = []
     for a in group[before[group]].tolist():
         ts = int(trail.ts[a])
@@ -108,43 +108,60 @@ def _compare(
         )
         if not due.any():
             continue
-        here = marks.around(int(trail.symbol[a]), ts, near_ns)
-        compare = _queue if trail.adl[a] else _health
-        safer, riskier, worse = compare(trail, a, later[due], here, ends[due])
+        if back is None:
+            here = marks.around(int(trail.symbol[a]), ts, near_ns)
+            safer, riskier, worse = _queue(trail, a, later, here)
+        else:
+            safer, riskier = 1.0 / float(trail.ratio[a]), back.health_at(ts)
+            worse = riskier < min(safer, 1.0) - TOLERANCE
+        worse = worse & due
         if worse.any():
             margin = np.where(worse, np.abs(riskier - safer), -1.0)
             at = int(margin.argmax())
-            found.append((a, int(later[due][at]), float(safer[at]), float(riskier[at])))
+            found.append((a, int(later[at]), safer, float(riskier[at])))
     return found
 
 
-def _health(
-    trail: Trail, a: int, b: Ints, here: tuple[float, float], there: Floats
-) -> tuple[Floats, Floats, Bools]:
-    """Health of A, of each B as good as it can have been at A's moment, and whether B was due."""
-    position, rate = trail.position[b], trail.rate[b]
-    long = position > 0.0
-    # A long was best off with the highest mark then, and the lowest mark now to work back from.
-    mark_then = np.where(long, here[1], here[0])
-    mark_now = np.where(long, there[:, 0], there[:, 1])
-    size = rate * np.abs(position)
-    equity = size * mark_now / trail.ratio[b] - position * (mark_now - mark_then)
-    riskier = np.asarray(equity / (size * mark_then))
-    safer = np.full(b.size, 1.0 / trail.ratio[a])
-    worse = (riskier < safer - TOLERANCE) & (riskier < 1.0 - TOLERANCE)
-    return safer, riskier, np.asarray(worse)
+class _Back:
+    """Works the health of (b,) later cuts back to an earlier moment."""
+
+    def __init__(self, trail: Trail, later: Ints, marks: Marks, near_ns: int) -> None:
+        legs = trail.legs
+        place = np.full(trail.ts.size, -1)
+        place[later] = np.arange(later.size)
+        mine = np.flatnonzero(place[legs.order] >= 0)
+        self._marks, self._near_ns, self._size = marks, near_ns, later.size
+        self._cut = place[legs.order[mine]]
+        self._codes, self._symbol = np.unique(legs.symbol[mine], return_inverse=True)
+        self._position = legs.position[mine]
+        self._needs = np.abs(self._position) * legs.rate[mine]
+        ts = trail.ts[legs.order[mine]].tolist()
+        ends = [marks.around(s, t, near_ns) for s, t in zip(legs.symbol[mine], ts, strict=True)]
+        now = np.array(ends).reshape(-1, 2)
+        # A long was best off with the highest mark then, and the lowest now to work back from.
+        self._long = self._position > 0.0
+        self._now = np.where(self._long, now[:, 0], now[:, 1])
+        self._equity = self._sum(self._needs * self._now) / trail.ratio[later]
+
+    def health_at(self, ts: int) -> Floats:
+        """(b,) equity over maintenance margin, as good as it can have been; NaN is not known."""
+        ends = [self._marks.around(code, ts, self._near_ns) for code in self._codes.tolist()]
+        then = np.array(ends).reshape(-1, 2)[self._symbol]
+        best = np.where(self._long, then[:, 1], then[:, 0])
+        equity = self._equity - self._sum(self._position * (self._now - best))
+        return np.asarray(equity / self._sum(self._needs * best))
+
+    def _sum(self, each: Floats) -> Floats:
+        return np.bincount(self._cut, each, self._size).astype(np.float64)
 
 
-def _queue(
-    trail: Trail, a: int, b: Ints, here: tuple[float, float], _: Floats
-) -> tuple[Floats, Floats, Bools]:
+def _queue(trail: Trail, a: int, b: Ints, here: tuple[float, float]) -> tuple[float, Floats, Bools]:
     """Queue scores of A and each B at A's moment, and whether B's was higher at either mark."""
     sign = -1.0 if trail.side[a] == 0 else 1.0
-    both = []
-    for mark in here:
-        safer = sign * (mark / trail.entry[a] - 1.0) * trail.leverage[a]
-        riskier = sign * (mark / trail.entry[b] - 1.0) * trail.leverage[b]
-        both.append((np.full(b.size, safer), np.asarray(riskier)))
-    worse = np.all([r > s + TOLERANCE for s, r in both], axis=0)
+
+    def scores(of: Ints | int, mark: float) -> Floats:
+        return np.asarray(sign * (mark / trail.entry[of] - 1.0) * trail.leverage[of])
+
+    worse = np.all([scores(b, mark) > scores(a, mark) + TOLERANCE for mark in here], axis=0)
     held = sign * trail.position[b] > 0.0
-    return both[0][0], both[0][1], np.asarray(worse & held)
+    return float(scores(a, here[0])), scores(b, here[0]), np.asarray(worse & held)

@@ -6,18 +6,17 @@ says the position again.
 
 from collections import defaultdict, deque
 from dataclasses import dataclass
-from typing import Final
 
 import numpy as np
 
 from detectors.base import Bools, Floats, Ints
 from monitor.events import NS_PER_S
 from monitor.fairness.gather import ADL, Gatherer
+from monitor.fairness.holdings import NEVER_NS, Holdings, Legs, usual_rates
 from monitor.fairness.marks import Marks
 from monitor.fairness.options import FairnessOptions
 
 LEVERAGE, FORCED, FILL = 0, 1, 2
-NEVER_NS: Final = -1
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,11 +24,11 @@ class Trail:
     """(n,) forced orders by time, with what was known as each came. NaN: not known.
 
     side: 0 buys, 1 sells. position: signed, before. ratio: maintenance margin over equity.
-    mark: as it came. rate: maintenance margin rate. since: when the account's margin on the symbol
-    last changed by anything but the mark.
+    mark: as it came. rate: maintenance margin rate. since: when the margin of all that stands on
+    the account's collateral last changed by anything but the mark.
     paid_qty, paid, paid_mark: of its fills: quantity, value, and value at their moments' marks.
     steady: (n,) whether the log accounts for the position, as far as it tells of it.
-    alone: (n,) whether nothing else is known to stand on the account's collateral.
+    whole: (n,) whether all that is known to stand on the account's collateral is known by size.
     filled: whether the log tells who takes, at all.
     """
 
@@ -51,7 +50,8 @@ class Trail:
     paid: Floats
     paid_mark: Floats
     steady: Bools
-    alone: Bools
+    whole: Bools
+    legs: Legs
     filled: bool
 
     @property
@@ -65,27 +65,6 @@ class Trail:
         return np.nan_to_num(np.asarray(self.qty * price))
 
 
-class _Held:
-    """What is known of one account on one symbol."""
-
-    __slots__ = ("entry", "leverage", "position", "rate", "since")
-
-    def __init__(self) -> None:
-        self.position = self.entry = self.leverage = self.rate = np.nan
-        self.since = NEVER_NS
-
-    def traded(self, signed: float, price: float, ts: int) -> None:
-        """A trade: entries average what adds, keep what reduces, and start anew what turns."""
-        before = self.position
-        after = before + signed
-        if before * after <= 0.0:
-            self.entry = price
-        elif abs(after) > abs(before):
-            self.entry = (self.entry * abs(before) + price * abs(signed)) / abs(after)
-        self.position = after
-        self.since = ts
-
-
 def follow(seen: Gatherer, marks: Marks, options: FairnessOptions) -> Trail:
     """The trail of all forced orders."""
     return _Walk(seen, marks, options).walk()
@@ -95,7 +74,8 @@ class _Walk:
     def __init__(self, seen: Gatherer, marks: Marks, options: FairnessOptions) -> None:
         self._seen, self._marks = seen, marks
         self._fill_ns = round(options.fill_s * NS_PER_S)
-        self._held: dict[tuple[int, int], _Held] = defaultdict(_Held)
+        self._holdings = Holdings(_mates(seen))
+        self._usual = usual_rates(seen.leverage.ints("symbol"), seen.leverage.floats("rate"))
         self._waiting: dict[tuple[int, int, int], deque[int]] = defaultdict(deque)
         self._order = self._by_time()
         forced = seen.forced
@@ -104,6 +84,8 @@ class _Walk:
         self._left = forced.floats("qty")[self._order].copy()
         self._known = np.full((3, count), np.nan)
         self._steady = np.ones(count, np.bool_)
+        self._whole = np.zeros(count, np.bool_)
+        self._beside: list[tuple[int, int, float, float]] = []
         self._since = np.full(count, NEVER_NS)
         self._paid = np.zeros((3, count))
 
@@ -128,7 +110,9 @@ class _Walk:
             name: forced.floats(name)[self._order] for name in ("price", "qty", "position", "ratio")
         }
         self._run(columns, numbers)
-        rate, entry, leverage = self._known
+        told, entry, leverage = self._known
+        usual = [self._usual.get(code, np.nan) for code in columns["symbol"].tolist()]
+        rate = np.where(np.isnan(told), usual, told)
         return Trail(
             ts=self._ts,
             symbol=columns["symbol"],
@@ -140,7 +124,7 @@ class _Walk:
             position=numbers["position"],
             ratio=numbers["ratio"],
             mark=self._marks.at(columns["symbol"], self._ts),
-            rate=_symbol_rates(rate, columns["symbol"]),
+            rate=rate,
             entry=entry,
             leverage=leverage,
             since=self._since,
@@ -148,7 +132,8 @@ class _Walk:
             paid=self._paid[1],
             paid_mark=self._paid[2],
             steady=self._steady,
-            alone=self._alone(columns["account"]),
+            whole=self._whole,
+            legs=self._all_legs(columns["symbol"], numbers["position"], rate),
             filled=bool((self._seen.fills.ints("taker") >= 0).any()),
         )
 
@@ -190,20 +175,21 @@ class _Walk:
         leverage: float,
         rate: float,
     ) -> None:
-        held = self._held[symbol, account]
+        held = self._holdings.held(symbol, account)
         held.position, held.entry, held.leverage = position, entry, leverage
         held.rate = rate if rate > 0.0 else held.rate
         held.since = ts
 
     def _forced(self, at: int, columns: dict[str, Ints], numbers: dict[str, Floats]) -> None:
         symbol, account = int(columns["symbol"][at]), int(columns["account"][at])
-        held = self._held[symbol, account]
+        held = self._holdings.held(symbol, account)
         position = float(numbers["position"][at])
         if abs(held.position - position) > 1e-6 * abs(position):
             held.entry = np.nan  # it traded where the log does not tell
             self._steady[at] = False
         self._known[:, at] = held.rate, held.entry, held.leverage
         self._since[at] = held.since
+        self._legs(at, symbol, account)
         if not np.isnan(position):
             held.position = position
         held.since = int(self._ts[at])
@@ -227,10 +213,10 @@ class _Walk:
     ) -> None:
         signed = qty if side == 0 else -qty
         if account >= 0:
-            self._held[symbol, account].traded(signed, price, ts)
+            self._holdings.held(symbol, account).traded(signed, price, ts)
         if taker < 0:
             return
-        self._held[symbol, taker].traded(-signed, price, ts)
+        self._holdings.held(symbol, taker).traded(-signed, price, ts)
         waiting = self._waiting.get((symbol, taker, 1 - side))
         while waiting and qty > 0.0:
             at = waiting[0]
@@ -242,29 +228,29 @@ class _Walk:
             self._left[at] -= part
             qty -= part
 
-    def _alone(self, account: Ints) -> Bools:
-        """Whether an account is in one symbol only, and its pool holds nothing else."""
-        seen = self._seen
-        pairs: dict[int, set[int]] = defaultdict(set)
-        for table, name in (
-            (seen.forced, "account"),
-            (seen.leverage, "account"),
-            (seen.fills, "account"),
-            (seen.fills, "taker"),
-        ):
-            both = np.stack([table.ints(name), table.ints("symbol")], axis=1)
-            for who, where in np.unique(both, axis=0).tolist():
-                pairs[who].add(where)
-        code = seen.accounts.code
-        shared = {
-            code[name]
-            for members in seen.members.values()
-            if len(members) > 1
-            for name, _ in members
-            if name in code
-        }
-        return np.array(
-            [len(pairs[w]) == 1 and w not in shared for w in account.tolist()], np.bool_
+    def _legs(self, at: int, symbol: int, account: int) -> None:
+        """Note what else stands on the collateral, if all of it is known."""
+        beside = list(self._holdings.beside(symbol, account))
+        self._since[at] = max([self._since[at], *(held.since for _, held in beside)])
+        if any(np.isnan(held.position) for _, held in beside):
+            return
+        self._whole[at] = True
+        self._beside += [
+            (at, where, held.position, held.rate) for where, held in beside if held.position != 0.0
+        ]
+
+    def _all_legs(self, symbol: Ints, position: Floats, rate: Floats) -> Legs:
+        """Own positions first, then what stood beside them."""
+        own = np.flatnonzero(self._whole)
+        beside = np.array(self._beside, np.float64).reshape(-1, 4)
+        where = beside[:, 1].astype(np.int64)
+        usual = np.array([self._usual.get(code, np.nan) for code in where.tolist()])
+        theirs = np.where(np.isnan(beside[:, 3]), usual, beside[:, 3])
+        return Legs(
+            order=np.concatenate([own, beside[:, 0].astype(np.int64)]),
+            symbol=np.concatenate([symbol[own], where]),
+            position=np.concatenate([position[own], beside[:, 2]]),
+            rate=np.concatenate([rate[own], theirs]),
         )
 
 
@@ -275,13 +261,13 @@ def _ranks(names: list[str]) -> Ints:
     return ranks
 
 
-def _symbol_rates(rate: Floats, symbol: Ints) -> Floats:
-    """(n,) maintenance rates; where an account's is not known, its symbol's most usual one."""
-    found = rate.copy()
-    for code in np.unique(symbol).tolist():
-        mine = symbol == code
-        known = rate[mine & ~np.isnan(rate)]
-        if known.size:
-            values, counts = np.unique(known, return_counts=True)
-            found[mine & np.isnan(rate)] = values[counts.argmax()]
-    return found
+def _mates(seen: Gatherer) -> dict[int, frozenset[int]]:
+    """Account -> accounts that share a pool with it; an account alone is not named."""
+    code = seen.accounts.code
+    found: dict[int, set[int]] = defaultdict(set)
+    for members in seen.members.values():
+        accounts = {code[name] for name in members if name in code}
+        if len(accounts) > 1:
+            for account in accounts:
+                found[account] |= accounts
+    return {account: frozenset(accounts) for account, accounts in found.items()}

@@ -26,12 +26,12 @@ def unknown(
             "liquidations carry no position_before, or no margin rate is known: no overshoot",
         ),
         (
-            late & ~trail.alone,
+            late & ~trail.whole,
             cut,
-            "liquidations are of several positions on one collateral: not whether they waited",
+            "liquidations share collateral with positions of unknown size: not whether they waited",
         ),
         (
-            late & trail.alone,
+            late & trail.whole,
             cut,
             "liquidations have no mark, or traded unseen: not whether they waited",
         ),

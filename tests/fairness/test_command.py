@@ -81,6 +81,7 @@ def test_a_log_without_liquidations_says_so(tmp_path: Path) -> None:
         ((), "say what to audit"),
         (("x.jsonl",), "logs need --fairness"),
         (("--fairness",), "--fairness needs a log"),
+        (("--fairness", "--connect", "x.jsonl"), "--connect is for a deployment"),
         (("--fairness", "nowhere.jsonl"), "nowhere.jsonl: no such file"),
         (("--fairness", "x.jsonl", "--fee-bps", "-1"), "--fee-bps"),
         (("--fairness", "x.jsonl", "--wave-gap", "soon"), "is not a length of time"),

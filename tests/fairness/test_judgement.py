@@ -76,9 +76,12 @@ def test_who_only_became_riskier_as_the_mark_went_on_waited_for_nothing() -> Non
     "between",
     [
         pytest.param([geared(15.0, "bold", leverage=20.0)], id="it moved collateral"),
-        pytest.param([fill(15.0, "bold", 1.0, 100.0), fill(15.1, "bold", 1.0, 100.0, side="sell")]),
+        pytest.param(
+            [fill(15.0, "bold", 1.0, 100.0), fill(15.1, "bold", 1.0, 100.0, side="sell")],
+            id="it traded",
+        ),
         pytest.param([cut(5.0, "bold", 1.0, ratio=1.1)], id="it was in hand already"),
-        pytest.param([geared(1.0, "bold", symbol="Y")], id="it holds something else"),
+        pytest.param([geared(15.0, "bold", symbol="Y")], id="it moved collateral elsewhere"),
     ],
 )
 def test_nobody_is_accused_where_something_else_may_have_changed_the_margin(
@@ -89,10 +92,45 @@ def test_nobody_is_accused_where_something_else_may_have_changed_the_margin(
         opened("safe", "bold"),
         between,
         cut(10.0, "safe", 25.0, ratio=1.05),
-        cut(20.0, "bold", 50.0, ratio=2.0, position=None if between is None else 100.0),
+        cut(20.0, "bold", 50.0, ratio=2.0),
         wave_gap_s=15.0,
     )
     assert verdict.violations == []
+
+
+@pytest.mark.parametrize(("other_mark", "unfair"), [(50.0, True), (49.0, False)])
+def test_what_else_stands_on_the_collateral_is_worked_back_too(
+    other_mark: float, unfair: bool
+) -> None:
+    """bold's 100 of X and friend's 200 of Y are one pool: at 20 s it needs 100 and 100, and with a
+    ratio of 2 has 100 of equity. Where Y stood still, so it did at 10 s. Where Y fell from 50 to 49
+    meanwhile, it had 200 more, and was safe.
+    """
+    verdict = audit(
+        marks(30),
+        marks(12, 50.0, "Y"),
+        [mark(float(at), other_mark, "Y") for at in range(13, 31)],
+        geared(0.0, "bold", pool="p"),
+        geared(0.0, "friend", pool="p", symbol="Y", position=200.0, entry=50.0),
+        cut(10.0, "safe", 25.0, ratio=1.05),
+        cut(20.0, "bold", 100.0, ratio=2.0),
+        wave_gap_s=15.0,
+    )
+    assert [v.riskier_account for v in verdict.violations] == ["bold"] * unfair
+    assert total(verdict).waits == 2
+
+
+def test_nobody_is_accused_where_a_position_on_the_collateral_is_of_unknown_size() -> None:
+    verdict = audit(
+        marks(30),
+        geared(0.0, "bold"),
+        fill(1.0, "bold", 1.0, 100.0, symbol="Y"),
+        cut(10.0, "safe", 25.0, ratio=1.05),
+        cut(20.0, "bold", 100.0, ratio=2.0),
+        wave_gap_s=15.0,
+    )
+    assert verdict.violations == []
+    assert "1 of 2 liquidations share collateral with positions of unknown size" in said(verdict)
 
 
 def test_cuts_of_one_pass_of_the_engine_have_no_order() -> None:
