@@ -37,6 +37,8 @@ AIOKAFKA: Final = {
     "monitor/broker.py": "creates topics on the broker that demo and tests start",
     "monitor/sources/tap.py": "reads beside the group",
     "monitor/sources/topics.py": "asks brokers which topics there are",
+    "monitor/sources/cluster.py": "asks brokers how they are set up",
+    "monitor/commands/audit.py": "tells the errors of the client apart",
     "monitor/commands/check.py": "tells the errors of the client apart",
     "monitor/commands/record.py": "tells the errors of the client apart",
     "monitor/demo/show.py": "plays the exchange that produces",
@@ -132,6 +134,15 @@ def test_the_simulated_venue_has_no_clock_and_no_chance_but_its_seed(path: str) 
     for node in ast.walk(tree_of(path)):
         if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("default_rng"):
             assert "options.seed" in ast.unparse(node), f"{path}:{node.lineno} draws without a seed"
+
+
+@pytest.mark.parametrize("path", [*files("monitor/deployment"), *files("monitor/fairness")])
+def test_audits_judge_what_they_are_handed(path: str) -> None:
+    # Tables are printed into memory, and paths only looked at.
+    impure = {name for name in imports(path) if top(name) in IMPURE_MODULES}
+    assert impure <= {"pathlib", "pathlib.PurePath", "io"}, f"{path} imports {impure}"
+    reached = [(name, line) for name, line in calls(path) if name in IMPURE_CALLS - {"print"}]
+    assert not reached, f"{path} calls {reached}"
 
 
 def test_few_files_know_the_kafka_client() -> None:

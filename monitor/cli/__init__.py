@@ -3,7 +3,7 @@
 import click
 
 from monitor import __version__
-from monitor.cli import looking_back, measuring, watching
+from monitor.cli import auditing, looking_back, measuring, watching
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
@@ -26,5 +26,6 @@ for command in (
     *(watching.run, watching.record, watching.demo, watching.check),
     *(looking_back.replay, looking_back.convert, looking_back.calibrate),
     *(measuring.simulate, measuring.score),
+    auditing.audit,
 ):
     main.add_command(command)

@@ -15,6 +15,7 @@ from typing import Final
 
 import numpy as np
 
+from detectors.liquidation_price import funding_payment, maintenance
 from monitor.simulator.arrays import Floats, Ints, Names, named
 from monitor.simulator.book import MAKERS
 from monitor.simulator.instruments import Instruments
@@ -120,7 +121,7 @@ class Ledger:
     def maintenance_usd(self, ticks: Floats) -> Floats:
         """(P,) equity below which a pool is liquidated."""
         rows = self.traders
-        needed = np.abs(self.usd(ticks)) * self.margin_rate[rows]
+        needed = maintenance(self.usd(ticks), self.margin_rate[rows])
         return np.bincount(self.pool[rows], needed, self.deposit.size).astype(np.float64)
 
     def asked_usd(self, ticks: Floats) -> Floats:
@@ -131,7 +132,8 @@ class Ledger:
 
     def settle_funding(self, rate: Floats, mark_ticks: Ints) -> None:
         """Buyers pay sellers rate times notional; what rounding leaves goes to the house."""
-        owed = np.round(self.position * (rate * mark_ticks)[self.symbol]).astype(np.int64)
+        mark, of_symbol = mark_ticks[self.symbol], rate[self.symbol]
+        owed = funding_payment(self.position, mark, of_symbol, unit=1.0).astype(np.int64)
         self.cash -= owed
         every = np.arange(self.symbols)
         total = np.zeros(self.symbols, np.int64)
