@@ -23,7 +23,7 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
         "thin_book",
         # Makers that pull for seconds and come back are no thin book.
         LevelOptions(
-            gauge="near_depth", rising=False, sd=0.3, sd_min=0.08, looks_min=16, reach=0.7
+            gauge="near_depth", rising=False, sd=0.3, sd_min=0.05, looks_min=16, reach=0.7
         ),
         options,
     ),
