@@ -28,7 +28,7 @@ async def serve(options: Http, status: Status) -> AsyncIterator[None]:
             web.get("/healthz", _healthz),
             web.get("/readyz", _readyz),
             web.get("/incidents", _incidents),
-            web.get("/incidents/{id}", _incident),
+            web.get("/incidents/{id:[^/]+}", _incident),
         ]
     )
     app[STATUS] = status

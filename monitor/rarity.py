@@ -12,6 +12,7 @@ _UNITS: Final = (
     ("day", 86_400.0),
     ("hour", 3_600.0),
     ("minute", 60.0),
+    ("second", 1.0),
 )
 
 
@@ -20,8 +21,10 @@ def rarity(score: float, bin_ns: int) -> str:
     seconds = 10.0 ** min(score, 300.0) * bin_ns / NS_PER_S
     if seconds >= YEARS_MAX * _UNITS[0][1]:
         return f"less than once in {YEARS_MAX:.0f} years"
-    name, unit = next(((n, u) for n, u in _UNITS if seconds >= u), ("second", 1.0))
+    if seconds < 1.0:
+        return "all the time"
+    name, unit = next((name, unit) for name, unit in _UNITS if seconds >= 0.98 * unit)
     times = seconds / unit
-    if round(times) <= 1 and times < 1.5:
+    if times < 1.5:
         return f"once in {'an' if name == 'hour' else 'a'} {name}"
     return f"once in {times:.0f} {name}s"

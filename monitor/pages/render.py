@@ -14,7 +14,7 @@ from markupsafe import Markup
 from monitor.casebook import Entry
 from monitor.events import NS_PER_S
 from monitor.explain import VENUE
-from monitor.incidents import SEVERITIES, Incident
+from monitor.incidents import AccountEvidence, Incident
 from monitor.pages.chart import Chart, chart
 from monitor.pages.health import notices
 from monitor.pages.links import filled
@@ -25,6 +25,7 @@ from monitor.status import Status
 REFRESH_S: Final = 10
 FIRST_SHOWN: Final = 5
 ROWS_SHOWN: Final = 12  # the rest is there when asked for
+LEADING_SHARE: Final = 0.2  # of an account, to be named in the list
 SHARE_MIN: Final = 0.05  # of an account, to be shown at once
 _ROOM: Final = files("monitor.pages") / "templates"
 _CSS: Final = (_ROOM / "page.css").read_text(encoding="utf-8")
@@ -49,11 +50,11 @@ HEADERS: Final[Mapping[str, str]] = {
 
 @dataclass(frozen=True, slots=True)
 class Row:
-    """An incident in the list. stands: in a word, whether it goes on."""
+    """An incident in the list. stands: in a word, whether it goes on. leading: who stands out."""
 
     incident: Incident
     stands: str
-    began_ns: int
+    leading: AccountEvidence | None
     chart: Chart | None
 
 
@@ -137,8 +138,10 @@ def _render(template: str, status: Status, now_ns: int, *, still: bool, **known:
 
 def _row(entry: Entry, status: Status) -> Row:
     line = chart(entry.line, status.config, slot_s=entry.line.slot_s)
-    began_ns = entry.changes[0].at_ns
-    return Row(entry.incident, _stands(entry.incident, status), began_ns, line)
+    incident = entry.incident
+    top = max(incident.accounts, key=lambda account: account.share, default=None)
+    leading = top if top is not None and top.share >= LEADING_SHARE else None
+    return Row(incident, _stands(incident, status), leading, line)
 
 
 def _stands(incident: Incident, status: Status) -> str:
@@ -182,7 +185,6 @@ _ENVIRONMENT.globals |= {
     "css": Markup(_CSS),  # noqa: S704
     "script": Markup(_SCRIPT),  # noqa: S704
     "venue_symbol": VENUE,
-    "severities": SEVERITIES,
 }
 _FILTERS: dict[str, Callable[..., object]] = {
     "iso": _iso,
