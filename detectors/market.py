@@ -59,12 +59,21 @@ class MarketFactor:
                 common[part] = longer + share[at] * (raw[at] - longer)
             filled[:, scale] = np.where(held >= 0, common[held], self.held[scale])
         self.held = filled[-1, :SCALES].copy()
-        trust = min(max((panel.size - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0), 1.0)
+        trust = _trust(panel.size)
         return 1.0 + trust * (common - 1.0), 1.0 + trust * (filled[:, :SCALES] - 1.0)
+
+    def trusted(self, streams: int) -> Floats:
+        """(SCALES,) the factors that held at the last bin, of a panel of so many streams."""
+        return 1.0 + _trust(streams) * (self.held - 1.0)
 
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""
         self.held = np.ones(SCALES)
+
+
+def _trust(streams: int) -> float:
+    """How far a factor of so many streams is the market's, from 0 to 1."""
+    return min(max((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0), 1.0)
 
 
 def _robust(
