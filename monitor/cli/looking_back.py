@@ -118,3 +118,50 @@ def calibrate(
     from monitor.commands.calibrate import calibrate_logs
 
     calibrate_logs(load(config_path), logs, labels, output)
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@click.option("--incident", metavar="ID", help="Its id, or how it begins; default: the loudest.")
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The audit log of the run that is replayed, as for `replay`.",
+)
+@click.option("--quick", is_flag=True, help="Leave out what would have been without accounts.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with every second.")
+@one_line_errors
+def explain(
+    logs: tuple[Path, ...],
+    config_path: Path | None,
+    incident: str | None,
+    decisions: Path | None,
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Explain one incident of LOGS at length.
+
+    Replays the logs, and says: what moved first and in which order; second by
+    second, what came and what was expected; which windows spoke; what the whole
+    market did; who did it; and what would have been told without them, which is
+    found by replaying without their events. Use the settings of the run that
+    told the incident, or its id may not be there.
+
+    LOGS may also be the audit log of a live run: then it says what that knows.
+
+    \b
+    foreshock explain incident.jsonl.zst
+    foreshock explain incident.jsonl.zst --incident c3f82f74
+    foreshock explain audit.jsonl --incident c3f82f74
+    """
+    from monitor.commands.explain import explain_logs
+
+    explain_logs(
+        load(config_path),
+        logs,
+        incident=incident,
+        decisions=decisions,
+        quick=quick,
+        as_json=as_json,
+    )
