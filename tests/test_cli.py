@@ -12,7 +12,7 @@ from tests.live import minutes_of_trouble
 START_NS = 1_760_000_000_000_000_000
 COMMANDS = (
     *("run", "replay", "record", "demo", "check", "convert"),
-    *("simulate", "calibrate", "score"),
+    *("simulate", "calibrate", "score", "explain", "compare"),
 )
 
 

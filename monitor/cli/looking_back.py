@@ -165,3 +165,65 @@ def explain(
         quick=quick,
         as_json=as_json,
     )
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-c",
+    "--config",
+    "configs",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file; one setting each. May be repeated.",
+)
+@click.option(
+    "--set",
+    "variants",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="One more setting: the first --config, or the defaults, with this changed. Several "
+    "changes stand in quotes, with spaces between. May be repeated.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What `simulate` wrote beside the log: says who was right too.",
+)
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The audit log of the run that is replayed, as for `replay`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@one_line_errors
+def compare(
+    logs: tuple[Path, ...],
+    configs: tuple[Path, ...],
+    variants: tuple[str, ...],
+    labels: Path | None,
+    decisions: Path | None,
+    as_json: bool,
+) -> None:
+    """Replay LOGS under two or more settings, and say what they would have told.
+
+    Side by side: incidents, pages, and for every incident when each setting
+    first saw it and first paged, who was sooner, and by how much. Incidents are
+    the same where they overlap in time and name a symbol in common. With labels
+    also recall, delay and lead, by the rules of `score`.
+
+    \b
+    foreshock compare day.jsonl.zst -c now.toml -c new.toml
+    foreshock compare day.jsonl.zst -c now.toml --set incidents.join_s=30
+    foreshock compare c.jsonl --labels c.json --set detectors.delay_s=5
+    """
+    from monitor.commands.compare import compare_logs
+
+    compare_logs(
+        logs,
+        configs=configs,
+        variants=variants,
+        labels=labels,
+        decisions=decisions,
+        as_json=as_json,
+    )
