@@ -149,7 +149,7 @@ def test_sources_and_sinks_never_meet() -> None:
 
 
 def test_edges_do_not_import_the_shell() -> None:
-    rooms = ("service", "replay", "cli", "commands", "demo", "scoring", "simulator")
+    rooms = ("service", "replay", "cli", "commands", "demo", "scoring", "simulator", "hindsight")
     shell = tuple(f"monitor.{room}" for room in rooms)
     edges = [*files("monitor/sources"), *files("monitor/sinks"), *files("monitor/pages")]
     for path in [*edges, "monitor/exporter.py", "monitor/status.py", "monitor/casebook.py"]:

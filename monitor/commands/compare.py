@@ -54,8 +54,7 @@ def named_settings(configs: Sequence[Path], variants: Sequence[str]) -> list[Set
     """
     base = configs[0] if configs else None
     found = [(str(path), load(path)) for path in configs] or [("defaults", load(None))]
-    for variant in variants:
-        found.append((f"A with {variant}", load(base, overrides=variant.split())))
+    found += [(f"A with {v}", load(base, overrides=v.split())) for v in variants]
     if not 2 <= len(found) <= len(LETTERS):
         raise UserError(
             f"compare: give 2 to {len(LETTERS)} settings, were {len(found)}: "

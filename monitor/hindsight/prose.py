@@ -172,6 +172,7 @@ def _accounts(told: Explanation) -> str:
         f"{lap.accounts} of the {lap.of} busiest by {EVENTS.get(lap.feature, lap.feature)} are "
         f"among the busiest by {EVENTS.get(lap.other, lap.other)}."
         for lap in told.overlaps
+        if lap.accounts
     ]
     return f"{text}\n{_wrap(*shared)}" if shared else text
 

@@ -18,8 +18,8 @@ onset: UTC, the earliest that anyone stated. A cell: seconds from there until
 seen and until paged; with "2: " before them, where it was told as two."""
 SEEN_NOTE: Final = "onset: UTC, the earliest stated. A cell: seconds from there until seen."
 LABELS: Final = """\
-found: of real events; fooled: of decoys; wrong: alarms that fit no event. delay:
-median seconds from onset; lead: median seconds before the first forced wave."""
+found: of real events; fooled: of decoys; wrong: alarms that fit no event.
+delay: median seconds from onset; lead: median seconds before the first wave."""
 
 
 def comparison_text(told: Comparison) -> str:
