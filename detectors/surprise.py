@@ -64,6 +64,7 @@ class SurpriseBank:
     bin goes by in calls, not in numbers. Inside, streams are (Q · S,), signal by signal.
 
     market: whether the streams of a signal have a common factor that is not theirs to answer for.
+    common: (SCALES, Q) that factor, as the last bin had it.
     """
 
     _PER_STREAM = ("alarmed", "alarm_blocks", "held", "best")
@@ -81,6 +82,7 @@ class SurpriseBank:
         self.best = np.empty(0)
         self.held = np.empty((SCALES, 0))
         self.held_mixture = np.zeros((SCALES, signals, len(BELIEFS)))
+        self.common = np.ones((SCALES, signals))
         self._forget_block()
 
     def _forget_block(self) -> None:
@@ -141,6 +143,7 @@ class SurpriseBank:
             if self._panel is None:
                 self._panel = market_panel(self.background.mean, able & ~self.alarmed, self.noise)
             of_row, filled = self.factor.update(rows, sums, self._panel)
+            self.common = filled[-1]
         shape = rows.scale.size, self.signals, self.symbols
         expected = (sums[1].reshape(shape) * of_row[..., None]).reshape(sums[1].shape)
         loud = self._weigh(rows, sums, expected, last, of_row, able)
@@ -183,8 +186,7 @@ class SurpriseBank:
     def _score(self, rows: Plan, loud: _Loud) -> Floats:
         """(T, Q · S) decades of the best window, where each speaks until it moves on."""
         if self._spoken is None:
-            by_tail = self.held.reshape(self.tail.maxima.shape)
-            self._spoken = self.tail.decades(by_tail).reshape(self.held.shape)
+            self._spoken = self.spoken()
         scale, signal = rows.scale[loud.row], self._signal(loud.stream)
         tail = scale * self.signals + signal
         self.tail.watch_some(tail, loud.stream - signal * self.symbols, loud.nats)
@@ -199,6 +201,10 @@ class SurpriseBank:
                 held.reshape(-1)[cell[now]] = found[now]
             np.max(self._spoken, axis=0, out=best[t])
         return np.maximum(best - SCALES_DECADES, 0.0)
+
+    def spoken(self) -> Floats:
+        """(SCALES, Q · S) decades of the latest window of each length."""
+        return self.tail.decades(self.held.reshape(self.tail.maxima.shape)).reshape(self.held.shape)
 
     def _mixture(self, rows: Plan, loud: _Loud) -> Floats:
         """(T, Q, SIZE) evidence of all symbols together, by belief and window length."""

@@ -64,6 +64,11 @@ class AccountRing:
         total = of_streams.size
         return [AccountCount(name, -n, round(-n / total, 4)) for n, name in ranked[:limit]]
 
+    def of(self, bin_index: int) -> NDArray[np.int64]:
+        """The keys of one bin; none where it held nothing or is forgotten."""
+        found = (keys for known, keys in reversed(self._bins) if known == bin_index)
+        return next(found, np.empty(0, np.int64))
+
     def keys(self) -> list[NDArray[np.int64]]:
         """All remembered keys, for whoever must know which codes are in use."""
         return [keys for _, keys in self._bins]

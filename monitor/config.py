@@ -9,6 +9,7 @@ from msgspec.structs import replace
 from detectors.options import BurstOptions
 from monitor.events import NS_PER_S
 from monitor.incidents import DeskOptions
+from monitor.links import check_link
 from monitor.schema import TopicMapping
 
 Positive = Annotated[float, Meta(gt=0, le=1e9)]
@@ -130,11 +131,22 @@ class Checkpoint(Section, frozen=True, kw_only=True):
 
 
 class Http(Section, frozen=True, kw_only=True):
-    """The address of /metrics, /healthz, /readyz and /incidents; port 0 picks a free one."""
+    """The address of /metrics, /healthz, /readyz and /incidents; port 0 picks a free one.
+
+    grafana_url, runbook_url: where the page of an incident links to; none, no link. In them stand
+    {id}, {signal}, {symbol}, {from_ms}, {to_ms}: of the incident, the loudest first.
+    """
 
     host: str = "127.0.0.1"
     port: Port = 9108
     scores_per_signal_max: Count = 20
+    grafana_url: str | None = None
+    runbook_url: str | None = None
+
+    def __post_init__(self) -> None:
+        for key, url in (("grafana_url", self.grafana_url), ("runbook_url", self.runbook_url)):
+            if url is not None:
+                check_link(key, url)
 
 
 class Output(Section, frozen=True, kw_only=True):

@@ -7,6 +7,7 @@
     ├── FolderError         scoring/       a folder of logs and labels that do not pair
     ├── PlanError           scoring/       a plan that cannot be simulated
     ├── SeedError           scoring/       seeds that must not be scored together
+    ├── UnknownIncidentError  hindsight/   no incident has this id, or several begin with it
     ├── ConvertError        convert/       a real log in another form than was said
     ├── SimulationError     simulator/     options that make no venue
     ├── LabelError          labels.py      a label file that cannot be used

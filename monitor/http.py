@@ -1,11 +1,9 @@
-"""The HTTP side: /metrics, /healthz, /readyz, /incidents."""
+"""The HTTP side: /metrics, /healthz, /readyz, /incidents, /incidents/ID."""
 
 import asyncio
 import time
-from collections import deque
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from html import escape
 from typing import Final
 
 import msgspec
@@ -13,59 +11,11 @@ import structlog
 from aiohttp import web
 
 from monitor.config import Http
-from monitor.detection import Detection
-from monitor.exporter import Exporter
-from monitor.incidents import Incident
+from monitor.pages.render import HEADERS, incident_page, list_page, missing_page
+from monitor.status import Status
 
-RECENT_MAX: Final = 200
-STALLED_S: Final = 15.0  # without a closed bin, event time stands still
 DEAD_S: Final = 60.0
-CAUGHT_UP_RECORDS: Final = 50_000
 _log = structlog.get_logger(__name__)
-
-
-class Status:
-    """What the HTTP side shows; the service keeps it current. Times are monotonic seconds."""
-
-    def __init__(self, exporter: Exporter) -> None:
-        self.exporter = exporter
-        self.assigned = False
-        self.ticked_s = time.monotonic()
-        self.stepped_s: float | None = None
-        self.recent: deque[Incident] = deque(maxlen=RECENT_MAX)
-        self.port = 0
-        self.serving = asyncio.Event()
-
-    def tell(self, incidents: Sequence[Incident]) -> None:
-        """Remember changes of incidents."""
-        self.recent.extend(incidents)
-
-    def tell_open(self, detection: Detection, *, known: bool = True) -> None:
-        """After a restart: what is open is shown again, as a page must stay up. known: False
-        where it cannot be said yet, or is for another process to say."""
-        self.exporter.know(detection.open_incidents() if known else None)
-
-    def not_ready(self) -> list[str]:
-        """Why the monitor cannot be relied on yet; empty when it can."""
-        reasons = []
-        if not self.assigned:
-            reasons.append("no partitions assigned")
-        if sum(self.exporter.lag.values()) > CAUGHT_UP_RECORDS:
-            reasons.append("catching up")
-        if self.stepped_s is None:
-            reasons.append("no bin judged yet")
-        elif time.monotonic() - self.stepped_s > STALLED_S:
-            reasons.append("event time stands still")
-        blind = self.exporter.blind
-        if self.stepped_s is None or "warming_up" in blind.values():
-            reasons.append("warming up")
-        return reasons
-
-    def blind(self) -> None:
-        """When no bin closes, every signal is blind, whatever it said last."""
-        stepped_s = self.stepped_s
-        if stepped_s is None or time.monotonic() - stepped_s > STALLED_S:
-            self.exporter.blind = dict.fromkeys(self.exporter.signals, "stalled")
 
 
 @asynccontextmanager
@@ -78,6 +28,7 @@ async def serve(options: Http, status: Status) -> AsyncIterator[None]:
             web.get("/healthz", _healthz),
             web.get("/readyz", _readyz),
             web.get("/incidents", _incidents),
+            web.get("/incidents/{id:[^/]+}", _incident),
         ]
     )
     app[STATUS] = status
@@ -120,27 +71,42 @@ async def _readyz(request: web.Request) -> web.Response:
 
 
 async def _incidents(request: web.Request) -> web.Response:
+    """All that is open, then recent changes; a page where HTML is asked for."""
     status = request.app[STATUS]
+    if _wants_page(request):
+        status.blind()
+        return _page(list_page(status, time.time_ns(), still="still" in request.query))
     open_now = sorted(status.exporter.open.values(), key=lambda i: (-i.score, i.id))
-    recent = list(reversed(status.recent))
-    if "text/html" in request.headers.get("Accept", ""):
-        return web.Response(text=_page(open_now, recent), content_type="text/html")
-    body = msgspec.json.encode({"open": open_now, "recent": recent})
-    return web.Response(body=body, content_type="application/json")
+    return _json({"open": open_now, "recent": list(reversed(status.recent))})
 
 
-def _page(open_now: Sequence[Incident], recent: Sequence[Incident]) -> str:
-    """A plain page; the incident pages proper are built on the same JSON."""
-    rows = "".join(
-        f"<tr><td>{escape(i.severity)}</td><td>{escape(i.change)}</td>"
-        f"<td>{i.score:.1f}</td><td>{escape(i.summary)}</td></tr>"
-        for i in recent
-    )
-    now = "".join(f"<li><b>{escape(i.severity)}</b> {escape(i.summary)}</li>" for i in open_now)
-    return (
-        "<!doctype html><html lang='en'><meta charset='utf-8'><title>Foreshock</title>"
-        "<style>body{font:16px/1.5 system-ui;margin:2rem;max-width:60rem}"
-        "td{padding:.2rem .8rem;vertical-align:top;border-top:1px solid #8884}</style>"
-        f"<h1>Open incidents</h1><ul>{now or '<li>none</li>'}</ul>"
-        f"<h2>Recent changes</h2><table>{rows}</table></html>"
+async def _incident(request: web.Request) -> web.Response:
+    """One incident with its changes, first to last; 404 where it is not known, or not any more."""
+    status, id_ = request.app[STATUS], request.match_info["id"]
+    entry = status.casebook.get(id_)
+    if _wants_page(request):
+        status.blind()
+        now_ns = time.time_ns()
+        if entry is None:
+            return _page(missing_page(status, id_, now_ns), 404)
+        return _page(incident_page(status, entry, now_ns, still="still" in request.query))
+    if entry is None:
+        return _json({"error": "no such incident is known here", "id": id_}, 404)
+    is_open = id_ in status.exporter.open
+    return _json({"incident": entry.incident, "open": is_open, "changes": entry.changes})
+
+
+def _wants_page(request: web.Request) -> bool:
+    return "text/html" in request.headers.get("Accept", "")
+
+
+def _page(text: str, status: int = 200) -> web.Response:
+    return web.Response(text=text, status=status, content_type="text/html", headers=HEADERS)
+
+
+def _json(body: object, status: int = 200) -> web.Response:
+    headers = {"Vary": "Accept", "Cache-Control": "no-store"}
+    encoded = msgspec.json.encode(body)
+    return web.Response(
+        body=encoded, status=status, content_type="application/json", headers=headers
     )

@@ -3,14 +3,14 @@
 No wall clock, no randomness, no I/O. What comes out depends on what went in and on the options.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import State, nest, unnest
-from monitor.bins import Resume
-from monitor.columns import Names
+from monitor.bins import PartialFrame, Resume
+from monitor.columns import ACCOUNT_MASK, Names
 from monitor.config import Config
 from monitor.detection import Detection, Step
 from monitor.intake import Intake, Taken, counting_fold
@@ -20,11 +20,25 @@ from monitor.textstate import from_names, from_text, to_names, to_text
 
 
 class Pipeline:
-    """Feed batches with `take`; read what bins came to from `steps`."""
+    """Feed batches with `take`; read what bins came to from `steps`.
 
-    def __init__(self, config: Config, *, calibration: State | None = None) -> None:
+    muted: accounts whose events are not counted, as if they had stayed away; time goes on by them.
+    singly: bins are judged one by one, as a live venue's are, so that detectors can be looked into
+    after each; what comes out is the same.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        *,
+        calibration: State | None = None,
+        muted: Collection[str] = (),
+        singly: bool = False,
+    ) -> None:
         self.config = config
         self.calibration = calibration
+        self.muted = muted
+        self.singly = singly
         self.reset()
 
     def reset(self) -> None:
@@ -65,13 +79,27 @@ class Pipeline:
 
     def steps(self) -> Iterator[Step]:
         """Judge every bin that has closed, oldest first."""
-        yield from self.detection.steps(self.fold.close())
+        yield from self._judge(self.fold.close())
         self._compact()
 
     def finish(self) -> Iterator[Step]:
         """The input has ended: judge every bin that holds anything."""
         self.flush()
-        yield from self.detection.steps(self.fold.finish())
+        yield from self._judge(self.fold.finish())
+
+    def _judge(self, closed: Iterator[PartialFrame]) -> Iterator[Step]:
+        heard = map(self._heard, closed) if self.muted else closed
+        if self.singly:
+            for partial in heard:
+                yield from self.detection.steps([partial])
+        else:
+            yield from self.detection.steps(heard)
+
+    def _heard(self, partial: PartialFrame) -> PartialFrame:
+        """A bin without the events of muted accounts."""
+        codes = [self.names.accounts.get(name, -1) for name in self.muted]
+        kept = ~np.isin(partial.keys & ACCOUNT_MASK, codes)
+        return PartialFrame(partial.bin, partial.keys[kept], partial.skipped)
 
     def _compact(self) -> None:
         """Forget names that nothing refers to, now and then."""

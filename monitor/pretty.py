@@ -1,10 +1,13 @@
 """Incidents and numbers for people: 80 columns, plain text, colour only on a terminal."""
 
+import io
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 
 import click
+from rich.console import Console
+from rich.table import Table
 
 from monitor.events import NS_PER_S
 from monitor.incidents import Incident
@@ -75,3 +78,15 @@ def totals_text(totals: ReplayTotals, elapsed_s: float) -> str:
         f"{totals.incidents:,} incident{'s' * (totals.incidents != 1)}, "
         f"{rate:,.0f} events/s"
     )
+
+
+def grid(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
+    """Aligned columns, the first few to the left."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
+    for number, head in enumerate(heads):
+        table.add_column(head, justify="left" if number < left else "right", no_wrap=True)
+    for row in rows:
+        table.add_row(*row)
+    text = io.StringIO()
+    Console(file=text, width=WIDTH, color_system=None, highlight=False, markup=False).print(table)
+    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

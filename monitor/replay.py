@@ -1,7 +1,7 @@
 """Replay: the pure core over incident logs, in the order that their own clocks give."""
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from itertools import pairwise
@@ -95,7 +95,10 @@ class Log(Protocol):
 
 
 class Replay:
-    """One run over some logs. Iterating gives incidents; `totals` grows meanwhile."""
+    """One run over some logs. Iterating gives incidents; `totals` grows meanwhile.
+
+    decisions: an audit log. muted, singly: see Pipeline.
+    """
 
     def __init__(
         self,
@@ -104,11 +107,13 @@ class Replay:
         *,
         strict: bool = False,
         decisions: Path | None = None,
+        muted: Collection[str] = (),
+        singly: bool = False,
         on_batch: Callable[[ReplayTotals], None] = lambda _: None,
         on_step: Callable[[Step], None] = lambda _: None,
         on_bad: Callable[[BadRecord], None] = lambda _: None,
     ) -> None:
-        self.pipeline = Pipeline(config, calibration=configured(config))
+        self.pipeline = Pipeline(config, calibration=configured(config), muted=muted, singly=singly)
         self.totals = ReplayTotals()
         self._logs: list[Log] = [open_log(log) if isinstance(log, Path) else log for log in logs]
         self._strict = strict

@@ -14,7 +14,7 @@ from monitor.checkpoint import CheckpointStore
 from monitor.config import Config
 from monitor.exporter import Exporter
 from monitor.frames import Decision
-from monitor.http import Status, serve
+from monitor.http import serve
 from monitor.incidents import Incident
 from monitor.live import Holdings, persist
 from monitor.outputs import Outputs
@@ -22,6 +22,7 @@ from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
 from monitor.sources.assignor import OneActive
 from monitor.sources.kafka import KafkaSource
+from monitor.status import Status
 
 TICK_S: Final = 0.5
 FLUSH_S: Final = 10.0
@@ -48,7 +49,7 @@ class Service:
             scores_max=config.http.scores_per_signal_max,
             venue=config.venue,
         )
-        self.status = Status(self.exporter)
+        self.status = Status(self.exporter, config)
         self._stopping = asyncio.Event()
         self._busy = asyncio.Lock()  # held while state is between two consistent points
         self._heard_s: dict[Partition, float] = {}
@@ -123,9 +124,8 @@ class Service:
             ended = time.perf_counter()
             self.exporter.stepped(step, self.pipeline.detection.roster.symbols, ended - started)
             if step.incidents:
-                self.status.tell(step.incidents)
                 self.outputs.tell(step.incidents)
-            self.status.stepped_s = time.monotonic()
+            self.status.stepped(step, self.pipeline.detection)
             started = time.perf_counter()
         if rewarmed and not self.holdings.rewarming:
             self.status.tell_open(self.pipeline.detection)

@@ -4,7 +4,7 @@ import difflib
 import os
 import re
 import tomllib
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, Final, get_args, get_origin
 
@@ -34,9 +34,12 @@ class ConfigError(UserError):
     """The configuration cannot be used; the message is one line for the user."""
 
 
-def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
+def load(
+    path: Path | None, environ: Mapping[str, str] = os.environ, *, overrides: Sequence[str] = ()
+) -> Config:
     """The configuration from a file (or all defaults) and FORESHOCK_SECTION__KEY variables.
 
+    overrides: `section.key=value`, as on a command line; they come last and so count most.
     Raises ConfigError with the key, its value and what is allowed.
     """
     tables = {} if path is None else _read(path)
@@ -47,6 +50,12 @@ def load(path: Path | None, environ: Mapping[str, str] = os.environ) -> Config:
             keys = name.removeprefix(ENV_PREFIX).lower().split("__")
             variables[".".join(keys)] = name
             _put(tables, keys, value, name)
+    for override in overrides:
+        key, is_one, value = override.partition("=")
+        if not is_one:
+            raise ConfigError(f"--set {override}: must be KEY=VALUE, such as bin_ms=500")
+        variables[key] = f"--set {override}"
+        _put(tables, key.split("."), value, f"--set {override}")
     return parse(tables, "defaults" if path is None else str(path), variables)
 
 

@@ -16,7 +16,7 @@ from monitor.bins import NEVER, Resume
 from monitor.config import Config
 from monitor.errors import UserError
 from monitor.exporter import Exporter
-from monitor.http import Status, serve
+from monitor.http import serve
 from monitor.live import ahead, persist, silent
 from monitor.outputs import Outputs
 from monitor.records import Partition, RawBatch
@@ -25,6 +25,7 @@ from monitor.sinks.publisher import Publisher
 from monitor.sources.kafka import KafkaSource, client_options
 from monitor.sources.spread import Spread
 from monitor.sources.topics import partition_counts
+from monitor.status import Status
 
 TICK_S: Final = 0.5
 HEARTBEAT_S: Final = 2.0  # whoever starts to read the frames learns this soon who is idle
@@ -39,7 +40,7 @@ class ShardService:
         self.shard = Shard(config)
         self.outputs = Outputs(config, lambda _: None)
         self.exporter = Exporter(config.all_topics, [], scores_max=0, venue=config.venue)
-        self.status = Status(self.exporter)
+        self.status = Status(self.exporter, config)
         self._stopping = asyncio.Event()
         self._busy = asyncio.Lock()  # held while state is between two consistent points
         self._in_doubt = False  # whether something was taken from the shard and not published

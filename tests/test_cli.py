@@ -12,7 +12,7 @@ from tests.live import minutes_of_trouble
 START_NS = 1_760_000_000_000_000_000
 COMMANDS = (
     *("run", "replay", "record", "demo", "check", "convert"),
-    *("simulate", "calibrate", "score", "audit"),
+    *("simulate", "calibrate", "score", "explain", "compare", "audit"),
 )
 
 
@@ -75,6 +75,8 @@ def test_a_bad_record_is_counted_by_reason_and_fatal_only_when_strict(
     [
         (("replay", "nowhere.jsonl"), "nowhere.jsonl: no such file"),
         (("replay", "tests"), "is a folder"),
+        (("explain", "nowhere.jsonl"), "nowhere.jsonl: no such file"),
+        (("explain", "tests/golden/market.jsonl.zst"), "there is no incident in these logs"),
         (("check", "-c", "nowhere.toml"), "nowhere.toml"),
         (("score", "nowhere"), "nowhere: no such folder"),
         (("convert", "--from", "lobster", "nowhere.zip", "-o", "x.jsonl"), "nowhere.zip"),

@@ -13,7 +13,7 @@ LAYER_0: Final = {"numpy", "scipy", "river", "detectors"}
 CORE: Final = [
     *("events", "records", "schema", "codec", "columns", "arrival", "bins", "features"),
     *("accounts", "incidents", "explain", "detection", "pipeline", "config", "textstate"),
-    *("intake", "frames", "merge", "shard", "rows", "settled"),
+    *("intake", "frames", "merge", "shard", "rows", "settled", "links", "rarity"),
     *("market.state", "market.depth", "market.gauges", "market.prices", "market.clustering"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
@@ -161,8 +161,9 @@ def test_sources_and_sinks_never_meet() -> None:
 
 
 def test_edges_do_not_import_the_shell() -> None:
-    rooms = ("service", "replay", "cli", "commands", "demo", "scoring", "simulator")
+    rooms = ("service", "replay", "cli", "commands", "demo", "scoring", "simulator", "hindsight")
     shell = tuple(f"monitor.{room}" for room in rooms)
-    for path in [*files("monitor/sources"), *files("monitor/sinks"), *PROMETHEUS]:
+    edges = [*files("monitor/sources"), *files("monitor/sinks"), *files("monitor/pages")]
+    for path in [*edges, *PROMETHEUS, "monitor/status.py", "monitor/casebook.py"]:
         up = {name for name in imports(path) if name.startswith(shell)}
         assert not up, f"{path} imports {up}"

@@ -24,7 +24,8 @@ def main() -> None:
 
 for command in (
     *(watching.run, watching.record, watching.demo, watching.check),
-    *(looking_back.replay, looking_back.convert, looking_back.calibrate),
+    *(looking_back.replay, looking_back.explain, looking_back.compare),
+    *(looking_back.convert, looking_back.calibrate),
     *(measuring.simulate, measuring.score),
     auditing.audit,
 ):

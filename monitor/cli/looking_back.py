@@ -118,3 +118,112 @@ def calibrate(
     from monitor.commands.calibrate import calibrate_logs
 
     calibrate_logs(load(config_path), logs, labels, output)
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@config_option
+@click.option("--incident", metavar="ID", help="Its id, or how it begins; default: the loudest.")
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The audit log of the run that is replayed, as for `replay`.",
+)
+@click.option("--quick", is_flag=True, help="Leave out what would have been without accounts.")
+@click.option("--json", "as_json", is_flag=True, help="One JSON object, with every second.")
+@one_line_errors
+def explain(
+    logs: tuple[Path, ...],
+    config_path: Path | None,
+    incident: str | None,
+    decisions: Path | None,
+    quick: bool,
+    as_json: bool,
+) -> None:
+    """Explain one incident of LOGS at length.
+
+    Replays the logs, and says: what moved first and in which order; second by
+    second, what came and what was expected; which windows spoke; what the whole
+    market did; who did it; and what would have been told without them, which is
+    found by replaying without their events. Use the settings of the run that
+    told the incident, or its id may not be there.
+
+    LOGS may also be the audit log of a live run: then it says what that knows.
+
+    \b
+    foreshock explain incident.jsonl.zst
+    foreshock explain incident.jsonl.zst --incident c3f82f74
+    foreshock explain audit.jsonl --incident c3f82f74
+    """
+    from monitor.commands.explain import explain_logs
+
+    explain_logs(
+        load(config_path),
+        logs,
+        incident=incident,
+        decisions=decisions,
+        quick=quick,
+        as_json=as_json,
+    )
+
+
+@click.command()
+@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "-c",
+    "--config",
+    "configs",
+    multiple=True,
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="A TOML file; one setting each. May be repeated.",
+)
+@click.option(
+    "--set",
+    "variants",
+    metavar="KEY=VALUE",
+    multiple=True,
+    help="One more setting: the first --config, or the defaults, with this changed. Several "
+    "changes stand in quotes, with spaces between. May be repeated.",
+)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="What `simulate` wrote beside the log: says who was right too.",
+)
+@click.option(
+    "--decisions",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="The audit log of the run that is replayed, as for `replay`.",
+)
+@click.option("--json", "as_json", is_flag=True, help="One JSON object.")
+@one_line_errors
+def compare(
+    logs: tuple[Path, ...],
+    configs: tuple[Path, ...],
+    variants: tuple[str, ...],
+    labels: Path | None,
+    decisions: Path | None,
+    as_json: bool,
+) -> None:
+    """Replay LOGS under two or more settings, and say what they would have told.
+
+    Side by side: incidents, pages, and for every incident when each setting
+    first saw it and first paged, who was sooner, and by how much. Incidents are
+    the same where they overlap in time and name a symbol in common. With labels
+    also recall, delay and lead, by the rules of `score`.
+
+    \b
+    foreshock compare day.jsonl.zst -c now.toml -c new.toml
+    foreshock compare day.jsonl.zst -c now.toml --set incidents.join_s=30
+    foreshock compare c.jsonl --labels c.json --set detectors.delay_s=5
+    """
+    from monitor.commands.compare import compare_logs
+
+    compare_logs(
+        logs,
+        configs=configs,
+        variants=variants,
+        labels=labels,
+        decisions=decisions,
+        as_json=as_json,
+    )

@@ -1,13 +1,8 @@
 """A scorecard as text of 80 columns."""
 
-import io
-from collections.abc import Sequence
 from typing import Final
 
-from rich.console import Console
-from rich.table import Table
-
-from monitor.pretty import WIDTH
+from monitor.pretty import grid
 from monitor.scoring.intervals import Spread
 from monitor.scoring.scorecard import Cell, Scorecard, System
 
@@ -68,7 +63,7 @@ def _alarms(card: Scorecard) -> str:
         for name, system in _systems(card)
     ]
     heads = ["", "all", "right", "again", *card.monitor.wrong, "wrong", "a week", "95 %"]
-    return f"{_grid(heads, rows)}\n{ALARMS_NOTE}"
+    return f"{grid(heads, rows)}\n{ALARMS_NOTE}"
 
 
 def _recall(card: Scorecard) -> str:
@@ -86,7 +81,7 @@ def _recall(card: Scorecard) -> str:
     heads = ["event", "size", "found", "95 %", "any", "price", "random", "10 %", "50 %", "90 %"]
     if not rows:
         return ""
-    return f"{_grid(heads, rows, left=2)}\n{RECALL_NOTE}"
+    return f"{grid(heads, rows, left=2)}\n{RECALL_NOTE}"
 
 
 def _lead(card: Scorecard) -> str:
@@ -109,7 +104,7 @@ def _lead(card: Scorecard) -> str:
     heads = ["event", "size", "", "before", "10 %", "50 %", "90 %", "n", "a week", "wrong"]
     if not rows:
         return ""
-    return f"{_grid(heads, rows, left=3)}\n{LEAD_NOTE}"
+    return f"{grid(heads, rows, left=3)}\n{LEAD_NOTE}"
 
 
 def _decoys(card: Scorecard) -> str:
@@ -126,7 +121,7 @@ def _decoys(card: Scorecard) -> str:
     heads = ["decoy", "size", "fooled", "95 %", "any", "price", "random"]
     if not rows:
         return ""
-    return f"{_grid(heads, rows, left=2)}\n{DECOYS_NOTE}"
+    return f"{grid(heads, rows, left=2)}\n{DECOYS_NOTE}"
 
 
 def _found(cell: Cell) -> list[str]:
@@ -169,15 +164,3 @@ def _number(value: float | None) -> str:
     if value is None:
         return NONE
     return f"{value:.0f}" if abs(value) >= 99.95 or value == 0 else f"{value:.1f}"
-
-
-def _grid(heads: Sequence[str], rows: Sequence[Sequence[str]], *, left: int = 1) -> str:
-    """Aligned columns, the first few to the left."""
-    grid = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0), header_style="")
-    for number, head in enumerate(heads):
-        grid.add_column(head, justify="left" if number < left else "right", no_wrap=True)
-    for row in rows:
-        grid.add_row(*row)
-    text = io.StringIO()
-    Console(file=text, width=WIDTH, color_system=None, highlight=False, markup=False).print(grid)
-    return "\n".join(line.rstrip() for line in text.getvalue().splitlines())

@@ -1,0 +1,1 @@
+"""What can be said of incidents once their logs are at hand: why, and what if."""

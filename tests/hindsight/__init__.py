@@ -1,0 +1,1 @@
+"""Explaining and comparing, on small logs."""

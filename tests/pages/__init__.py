@@ -1,0 +1,1 @@
+"""Pages of incidents, in a real browser."""
