@@ -1,0 +1,304 @@
+"""Dashboard "Venue": is something wrong now? To be answered in ten seconds, from the top."""
+
+from typing import Final
+
+from grafana.dashboard import Dashboard, Section, incidents_over_time
+from grafana.panels import (
+    ALARM,
+    CALM,
+    NOTE,
+    WARN,
+    Json,
+    Limits,
+    Panel,
+    columns,
+    joined_by,
+    lines,
+    sorted_by,
+    stat,
+    table,
+)
+from grafana.queries import ON_INCIDENT, Query, of, or_zero, speaking
+
+# Decades from where on a score is an info, a warning, a page: the default budgets, bins of 250 ms.
+DECADES: Final = ((4.2, NOTE), (5.5, WARN), (6.4, ALARM))
+SEVERITY_COLOURS: Final = {"info": NOTE, "warning": WARN, "page": ALARM}
+TO_INCIDENT: Final = "/d/foreshock-incident/incident"
+
+
+def severity_cell() -> Json:
+    """Override of a column of severities: its own words on their own colours."""
+    options = {
+        severity: {"text": severity, "color": colour, "index": i}
+        for i, (severity, colour) in enumerate(SEVERITY_COLOURS.items())
+    }
+    return {
+        "mappings": [{"type": "value", "options": options}],
+        "custom.cellOptions": {"type": "color-background", "mode": "basic"},
+        "custom.width": 90,
+    }
+
+
+def drill_down(**chosen: str) -> Json:
+    """A link to the incident dashboard, for the same monitor and time."""
+    picked = "&".join(f"var-{name}={value}" for name, value in chosen.items())
+    kept = "${datasource:queryparam}&${job:queryparam}&${instance:queryparam}&${__url_time_range}"
+    return {"title": "Show this incident", "url": f"{TO_INCIDENT}?{picked}&{kept}"}
+
+
+def _open(severity: str) -> str:
+    opened = of("foreshock_incident_open", f'severity="{severity}"')
+    return or_zero(f"count(max by (venue, id) ({opened} > 0))")
+
+
+def _answers() -> list[Panel]:
+    return [
+        stat(
+            "Pages open",
+            "Incidents that are worth waking somebody for, open now. At most one wrong page a week "
+            "is promised by default. No data means that no monitor is scraped.",
+            Query(_open("page"), "pages", instant=True),
+            unit="none",
+            decimals=0,
+            limits=Limits(CALM, ((1, ALARM),)),
+            background=True,
+            nothing="no monitor",
+        ),
+        stat(
+            "Warnings open",
+            "Incidents to look at within the hour, open now.",
+            Query(_open("warning"), "warnings", instant=True),
+            unit="none",
+            decimals=0,
+            limits=Limits(CALM, ((1, WARN),)),
+            background=True,
+            nothing="no monitor",
+        ),
+        stat(
+            "Surprise",
+            "Decades of surprise of the whole venue in the last bin: 6.4 means that a quiet venue "
+            "shows this once in 10^6.4 bins, which is once a week.",
+            Query(f"max({of('foreshock_venue_score')})", "decades", instant=True),
+            unit="none",
+            decimals=1,
+            limits=Limits(CALM, DECADES),
+        ),
+        stat(
+            "Behind",
+            "How far what was judged is behind the clock. A few seconds are usual: events may be "
+            "late by as much as is configured.",
+            Query(
+                f"time() - max({of('foreshock_watermark_timestamp_seconds')} > 0)",
+                "behind",
+                instant=True,
+            ),
+            unit="s",
+            decimals=1,
+            limits=Limits(CALM, ((10, WARN), (30, ALARM))),
+        ),
+        stat(
+            "Blind signals",
+            "Signals that cannot speak: no input, still warming up, or event time stands still. "
+            "While a signal is blind, its silence says nothing.",
+            Query(f"sum({speaking('signal')})", "blind", instant=True),
+            unit="none",
+            decimals=0,
+            limits=Limits(CALM, ((1, WARN),)),
+        ),
+        stat(
+            "Calibration",
+            "How often the mark of once an hour is passed, over its promise. Near 1 scores mean "
+            "what they say; above 3 flow has left what was calibrated, and pages are less rare.",
+            Query(f"max({of('foreshock_null_check_ratio')})", "ratio", instant=True),
+            unit="none",
+            decimals=1,
+            limits=Limits(CALM, ((2, WARN), (3, ALARM))),
+        ),
+    ]
+
+
+def _open_incidents() -> Panel:
+    names = "venue, id, severity, signal, summary, first, accounts_share"
+    opened = f"({of('foreshock_incident_open')} > 0)"
+    story = (
+        f"max by ({names}) ({of('foreshock_incident_score')}"
+        f" * {ON_INCIDENT} group_left (venue, severity, signal) {opened}"
+        f" * {ON_INCIDENT} group_left (summary, first, accounts_share)"
+        f" {of('foreshock_incident_info')})"
+    )
+    age = f"time() - max by (id) ({of('foreshock_incident_onset_timestamp_seconds')})"
+    ratio = f"max by (id) ({of('foreshock_incident_ratio')})"
+    return table(
+        "Open incidents",
+        "What is open now, the most surprising first. The identity leads to the details.",
+        Query(story, instant=True),
+        Query(age, instant=True),
+        Query(ratio, instant=True),
+        unit="none",
+        height=7,
+        nothing="No incident is open.",
+        overrides={
+            "Severity": severity_cell(),
+            "Score": {"decimals": 1, "custom.width": 70},
+            "Since": {"unit": "dtdurations", "decimals": 0, "custom.width": 110},
+            "Ratio": {"unit": "suffix:x", "decimals": 1, "custom.width": 80},
+            "Incident": {
+                "links": [drill_down(incident="${__value.raw}")],
+                "custom.width": 150,
+            },
+            "What": {
+                "custom.cellOptions": {"type": "auto", "wrapText": True},
+                "custom.minWidth": 420,
+            },
+            "First mover": {"custom.width": 120},
+            "Accounts": {"custom.width": 100},
+        },
+        transformations=[
+            joined_by("id"),
+            columns(
+                {
+                    "severity": "Severity",
+                    "summary": "What",
+                    "Value #A": "Score",
+                    "Value #C": "Ratio",
+                    "Value #B": "Since",
+                    "first": "First mover",
+                    "accounts_share": "Accounts",
+                    "id": "Incident",
+                },
+                hidden=("Time", "Time 1", "Time 2", "Time 3", "venue", "signal"),
+            ),
+            sorted_by("Score"),
+        ],
+    )
+
+
+def _matrix() -> Panel:
+    scores = f"max by (signal, symbol) ({of('foreshock_signal_score')})"
+    return table(
+        "Signals over symbols",
+        "Decades of surprise of the loudest streams, now. One hot row is a symbol, one hot column "
+        "a kind of behaviour, many of both the whole venue. * is the venue as a whole.",
+        Query(scores, instant=True),
+        unit="none",
+        decimals=1,
+        limits=Limits("transparent", ((2, NOTE), (4.2, WARN), (6.4, ALARM))),
+        width=12,
+        height=10,
+        coloured=True,
+        nothing="No stream is loud.",
+        overrides={"Symbol": {"custom.cellOptions": {"type": "auto"}, "custom.minWidth": 110}},
+        transformations=[
+            {
+                "id": "groupingToMatrix",
+                "options": {
+                    "columnField": "signal",
+                    "rowField": "symbol",
+                    "valueField": "Value",
+                    "emptyValue": "null",
+                },
+            },
+            {
+                "id": "calculateField",
+                "options": {
+                    "mode": "reduceRow",
+                    "reduce": {"reducer": "max"},
+                    "alias": "loudest",
+                    "replaceFields": False,
+                },
+            },
+            sorted_by("loudest"),
+            columns({"symbol\\signal": "Symbol", "loudest": "Loudest"}),
+        ],
+    )
+
+
+def _over_time() -> list[Panel]:
+    streams = f"topk(8, max by (signal, symbol) ({of('foreshock_signal_score')}))"
+    return [
+        lines(
+            "Loudest streams",
+            "The eight loudest streams at each moment, in decades of surprise of each alone.",
+            Query(streams, "{{symbol}} {{signal}}"),
+            unit="none",
+            height=10,
+            decimals=1,
+        ),
+        lines(
+            "Surprise of the venue",
+            "Decades of all streams together. Dashed: where a wrong info an hour, a wrong warning "
+            "a day and a wrong page a week begin, by the default budgets.",
+            Query(f"max by (job) ({of('foreshock_venue_score')})", "{{job}}"),
+            unit="none",
+            decimals=1,
+            limits=Limits(CALM, DECADES),
+        ),
+        lines(
+            "Market factor",
+            "What all symbols do at once over about 16 s, over the usual rate. It is divided out "
+            "of each symbol's score: a busy market is no anomaly of a symbol.",
+            Query(f"max by (signal) ({of('foreshock_market_factor')})", "{{signal}}"),
+            unit="none",
+            decimals=2,
+            limits=Limits(CALM, ((1, CALM),)),
+        ),
+    ]
+
+
+def _trust() -> list[Panel]:
+    return [
+        stat(
+            "What can speak",
+            "Every signal: whether it sees, or is blind. The reasons are on the dashboard Monitor.",
+            Query(speaking("signal"), "{{signal}}", instant=True),
+            unit="none",
+            words={0: ("sees", CALM), 1: ("blind", WARN)},
+            limits=Limits(CALM, ((1, WARN),)),
+            background=True,
+            width=12,
+        ),
+        stat(
+            "Page budget",
+            "Pages a week: what is promised of wrong ones, and all that there were, right and "
+            "wrong, over the time watched. Within the first hours one page makes a high rate.",
+            Query(f"max by (rate) ({of('foreshock_pages_per_week')})", "{{rate}}", instant=True),
+            unit="none",
+            decimals=1,
+            background=False,
+            width=6,
+        ),
+        stat(
+            "Calibrated on",
+            "Quiet flow that scores rest on. Below a day scores are held down, so that the budget "
+            "holds meanwhile.",
+            Query(f"min({of('foreshock_calibration_quiet_seconds')} > 0)", "quiet", instant=True),
+            unit="s",
+            decimals=1,
+            limits=Limits(WARN, ((86_400, CALM),)),
+            width=3,
+        ),
+        stat(
+            "Symbols",
+            "Symbols that are watched.",
+            Query(f"max({of('foreshock_symbols')})", "symbols", instant=True),
+            unit="none",
+            decimals=0,
+            width=3,
+        ),
+    ]
+
+
+def venue() -> Dashboard:
+    """Is something wrong now?"""
+    return Dashboard(
+        uid="foreshock-venue",
+        title="Foreshock: Venue",
+        description="Is something wrong now? Open incidents, loud streams, and whether to trust "
+        "the silence.",
+        sections=[
+            Section("Is something wrong now?", [*_answers(), _open_incidents()]),
+            Section("Where", [_matrix(), *_over_time()]),
+            Section("Can its silence be trusted?", _trust()),
+        ],
+        annotations=[incidents_over_time()],
+    )
