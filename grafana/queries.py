@@ -5,7 +5,7 @@ from typing import Final
 
 ON_INCIDENT: Final = "on (job, instance, id)"
 BY_MONITOR: Final = "job, instance"
-SEEN_EVERY: Final = "15s"  # no incident is open for less: that is how long quiet takes to close it
+SEEN_EVERY: Final = "5s"  # an incident is open for longer, as it takes quiet time to close one
 
 
 @dataclass(frozen=True, slots=True)

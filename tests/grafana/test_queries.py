@@ -3,15 +3,19 @@
 from collections.abc import Iterator
 from typing import Any
 
+import numpy as np
 import promql_parser as promql
 import pytest
 from prometheus_client.parser import text_string_to_metric_families
 
+from detectors.base import Detail, Verdict
+from monitor.detection import Step
 from monitor.exporter import Exporter
-from tests.grafana.prometheus import Prometheus
+from tests.grafana.prometheus import Prometheus, until
 from tests.grafana.stored import NAMES, Asked, asked, filled, variables
 
 ASKED = tuple(asked())
+FOUND_S = 10.0  # some look at every fifth second only
 COUNTER_ENDS = ("_total", "_bucket", "_count", "_sum")
 every = pytest.mark.parametrize("query", ASKED, ids=map(str, ASKED))
 
@@ -64,9 +68,11 @@ def test_counters_are_rates_over_an_interval_that_fits_the_scrapes(query: Asked)
 
 @every
 def test_a_query_finds_data_of_a_real_run(query: Asked, scraped: Prometheus) -> None:
-    expr = filled(query.expr, incident=newest_incident(scraped))
-    found = scraped.now(expr) if query.instant else scraped.over(expr, 20.0)
-    assert found, expr
+    def found() -> bool:
+        expr = filled(query.expr, incident=newest_incident(scraped))
+        return bool(scraped.now(expr) if query.instant else scraped.over(expr, 20.0))
+
+    until(found, query.expr, FOUND_S)
 
 
 @pytest.mark.parametrize("name", NAMES)
@@ -115,10 +121,6 @@ def test_variables_stay_short_with_two_thousand_symbols() -> None:
 
 def loud_step(exporter: Exporter, *, symbols: int) -> None:
     """A step in which every symbol is loud."""
-    import numpy as np
-
-    from detectors.base import Detail, Verdict
-    from monitor.detection import Step
 
     def why(_: int, streams: Any) -> Detail:
         one = np.ones(streams.size)
