@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from grafana.build import FOLDER
+from tests.grafana.prometheus import Prometheus
 
 NAMES: Final = ("foreshock-incident", "foreshock-monitor", "foreshock-venue")
 INTERVALS: Final = {"$__rate_interval": "4s", "$__range": "60s", "$__interval": "1s"}
@@ -53,8 +54,25 @@ def variables(name: str) -> dict[str, dict[str, Any]]:
 
 def filled(expr: str, **chosen: str) -> str:
     """An expression with every variable replaced; those that are not chosen are All."""
-    values = {f"${name}": value for name, value in chosen.items()}
+    given = {f"${name}": value for name, value in chosen.items()}
     names = ("job", "instance", "venue", "signal", "symbol")
-    for name, value in (INTERVALS | {f"${n}": ".+" for n in names} | values).items():
+    for name, value in (INTERVALS | {f"${n}": ".+" for n in names} | given).items():
         expr = expr.replace(name, value)
     return expr
+
+
+def values(server: Prometheus, definition: str) -> list[str]:
+    """The values of a variable, as Grafana finds them."""
+    function, _, rest = definition.removesuffix(")").partition("(")
+    if function == "query_result":
+        return [series["metric"]["id"] for series in server.now(rest)]
+    assert function == "label_values"
+    selector, _, label = rest.rpartition(",")
+    found: list[str] = server.ask(f"label/{label.strip()}/values", **{"match[]": selector})
+    return found
+
+
+def newest_incident(server: Prometheus) -> str:
+    """The identity of the incident that began last."""
+    found = values(server, filled(variables("foreshock-incident")["incident"]["definition"]))
+    return found[0] if found else "none"

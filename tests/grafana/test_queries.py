@@ -12,7 +12,15 @@ from detectors.base import Detail, Verdict
 from monitor.detection import Step
 from monitor.exporter import Exporter
 from tests.grafana.prometheus import Prometheus, until
-from tests.grafana.stored import NAMES, Asked, asked, filled, variables
+from tests.grafana.stored import (
+    NAMES,
+    Asked,
+    asked,
+    filled,
+    newest_incident,
+    values,
+    variables,
+)
 
 ASKED = tuple(asked())
 FOUND_S = 10.0  # some look at every fifth second only
@@ -76,6 +84,16 @@ def test_a_query_finds_data_of_a_real_run(query: Asked, scraped: Prometheus) -> 
 
 
 @pytest.mark.parametrize("name", NAMES)
+def test_every_variable_parses(name: str) -> None:
+    for variable in variables(name).values():
+        if variable["type"] == "query":
+            expr = filled(variable["definition"]).partition("(")[2].removesuffix(")")
+            if variable["definition"].startswith("label_values"):
+                expr = expr.rpartition(",")[0]
+            assert list(selectors(expr))
+
+
+@pytest.mark.parametrize("name", NAMES)
 def test_every_variable_finds_values(name: str, scraped: Prometheus) -> None:
     for variable in variables(name).values():
         if variable["type"] == "query":
@@ -130,21 +148,3 @@ def loud_step(exporter: Exporter, *, symbols: int) -> None:
     step = Step(1, 250_000_000, 0, [Verdict("cancel_burst", ("cancel",), score, why)], 5.0, ())
     exporter.stepped(step, [f"S{i}" for i in range(symbols)], 0.001)
     exporter.streams.explain()
-
-
-def values(server: Prometheus, definition: str) -> list[str]:
-    """The values of a variable, as Grafana finds them."""
-    function, _, rest = definition.removesuffix(")").partition("(")
-    if function == "query_result":
-        return [series["metric"]["id"] for series in server.now(rest)]
-    assert function == "label_values"
-    selector, _, label = rest.rpartition(",")
-    promql.parse(selector)
-    found: list[str] = server.ask(f"label/{label.strip()}/values", **{"match[]": selector})
-    return found
-
-
-def newest_incident(server: Prometheus) -> str:
-    """The identity of the incident that began last."""
-    found = values(server, filled(variables("foreshock-incident")["incident"]["definition"]))
-    return found[0] if found else "none"

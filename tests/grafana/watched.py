@@ -118,7 +118,12 @@ def _answers(server: Prometheus, expr: str) -> bool:
 
 @contextmanager
 def watched(
-    bootstrap: str, folder: Path, *, script: Script = TROUBLE, past_s: float = PAST_S
+    bootstrap: str,
+    folder: Path,
+    *,
+    script: Script = TROUBLE,
+    past_s: float = PAST_S,
+    within_s: float = OPEN_S,
 ) -> Iterator[Prometheus]:
     """The Prometheus, once everything has been seen that dashboards ask for."""
     watching = _Watching(bootstrap, folder, script, past_s)
@@ -127,7 +132,7 @@ def watched(
         watching.serving.wait(OPEN_S)
         with prometheus(folder, {"foreshock": f"127.0.0.1:{watching.port}"}) as server:
             for expr in NEEDED:
-                until(partial(_answers, server, expr), expr, OPEN_S)
+                until(partial(_answers, server, expr), expr, within_s)
             yield server
     finally:
         watching.end()
