@@ -15,8 +15,9 @@ from grafana.panels import (
     sorted_by,
     stat,
     table,
+    wrapped,
 )
-from grafana.queries import SEEN_EVERY, Query, of
+from grafana.queries import SEEN_EVERY, Query, loudest, of
 from grafana.venue import DECADES
 
 CHOSEN = 'id="$incident"'  # the venue is part of what an identity is made from
@@ -53,6 +54,7 @@ def _facts() -> list[Panel]:
             words={1: ("info", NOTE), 2: ("warning", WARN), 3: ("page", ALARM)},
             limits=Limits(NOTE, ((2, WARN), (3, ALARM))),
             background=True,
+            height=4,
         ),
         stat(
             "Score",
@@ -105,16 +107,10 @@ def _story() -> Panel:
         unit="none",
         height=6,
         overrides={
-            "Until": {"unit": "dateTimeAsIsoNoDateIfToday", "custom.width": 170},
-            "What": {
-                "custom.cellOptions": {"type": "auto", "wrapText": True},
-                "custom.minWidth": 420,
-            },
-            "Symbols": {
-                "custom.cellOptions": {"type": "auto", "wrapText": True},
-                "custom.minWidth": 160,
-            },
-            "Accounts": {"custom.width": 100},
+            "Until": {"unit": "dateTimeAsIsoNoDateIfToday", "custom.width": 160},
+            "What": wrapped(400),
+            "Symbols": wrapped(150),
+            "Accounts": wrapped(150),
         },
         transformations=[
             columns(
@@ -185,19 +181,28 @@ def _streams() -> list[Panel]:
     score = f"max by (signal, symbol) ({of('foreshock_signal_score', *PICKED)})"
     observed = f"max by (signal, symbol) ({of('foreshock_signal_observed', *PICKED)})"
     expected = f"max by (signal, symbol) ({of('foreshock_signal_expected', *PICKED)} > 0)"
+    loud = of("foreshock_signal_score", *PICKED)
+    peaks = f"max by (signal, symbol) (max_over_time({loud}[$__range] @ end()))"
     stream = "label_join({}, 'stream', ' ', 'symbol', 'signal')"
     return [
         lines(
             "Who follows whom",
-            "Decades of surprise of the chosen streams, each alone; the eight loudest.",
-            Query(f"topk(8, {score})", "{{symbol}} {{signal}}"),
+            "Decades of surprise of the chosen streams, each alone; the eight that were loudest "
+            "within this time.",
+            Query(
+                loudest(8, "signal, symbol", of("foreshock_signal_score", *PICKED)),
+                "{{symbol}} {{signal}}",
+            ),
             unit="none",
             decimals=1,
         ),
         lines(
             "Times expected, by stream",
-            "Observed over expected since each stream's onset; the eight highest. Logarithmic.",
-            Query(f"topk(8, {observed} / {expected})", "{{symbol}} {{signal}}"),
+            "Observed over expected since each stream's onset, of the same streams. Logarithmic.",
+            Query(
+                f"({observed} / {expected}) and on (signal, symbol) topk(8, {peaks})",
+                "{{symbol}} {{signal}}",
+            ),
             unit="none",
             decimals=1,
             log=True,
@@ -212,7 +217,7 @@ def _streams() -> list[Panel]:
             ),
             unit="none",
             height=9,
-            nothing="No chosen stream is loud now.",
+            nothing="–",
             overrides={
                 "Symbol": {"links": [_only()]},
                 "Score": {

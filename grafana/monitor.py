@@ -14,6 +14,7 @@ def _answers() -> list[Panel]:
             Query(f"count({of('up')} == 0) or 0 * count({of('up')})", "down", instant=True),
             unit="none",
             decimals=0,
+            named=True,
         ),
         stat(
             "Events a second",
@@ -229,9 +230,12 @@ def _trust() -> list[Panel]:
             decimals=1,
         ),
         lines(
-            "Incidents",
-            "Incidents opened an hour, by severity; one counts again where it turns worse.",
-            Query(f"3600 * {rate('foreshock_incidents_total', by='severity')}", "{{severity}}"),
+            "Incidents of an hour",
+            "Incidents opened in the hour before, by severity; one counts again where it worsens.",
+            Query(
+                f"sum by (severity) (increase({of('foreshock_incidents_total')}[1h]))",
+                "{{severity}}",
+            ),
             unit="none",
             decimals=1,
             limits=Limits(PLAIN),

@@ -107,13 +107,15 @@ def stat(
     words: Mapping[float, tuple[str, str]] | None = None,
     nothing: str = "no data",
     names: bool = False,
+    named: bool = False,
     background: bool = False,
-    link: Json | None = None,
+    overrides: Mapping[str, Mapping[str, object]] | None = None,
 ) -> Panel:
     """A number that is read across the room.
 
     words: values that are shown as a word in a colour. nothing: the word where there is no data.
-    names: show the series' name alone. background: colour the whole tile.
+    names: show the series' name alone. named: name each number, where there are several.
+    background: colour the whole tile.
     """
     defaults: Json = {"color": {"mode": "thresholds"}, "noValue": nothing}
     if decimals is not None:
@@ -124,9 +126,6 @@ def stat(
             for i, (value, (text, colour)) in enumerate(words.items())
         }
         defaults["mappings"] = [{"type": "value", "options": options}]
-    if link:
-        defaults["links"] = [link]
-    several = len(queries) > 1 or background
     return Panel(
         kind="stat",
         title=title,
@@ -143,9 +142,10 @@ def stat(
             "justifyMode": "auto",
             "orientation": "auto",
             "reduceOptions": {"calcs": ["lastNotNull"], "fields": "", "values": False},
-            "textMode": "name" if names else "value_and_name" if several else "value",
+            "textMode": "name" if names else "value_and_name" if named else "value",
             "wideLayout": True,
         },
+        overrides=overrides or {},
     )
 
 
@@ -167,7 +167,7 @@ def lines(
     custom: Json = {
         "drawStyle": "line",
         "lineWidth": 2 if not stacked else 1,
-        "fillOpacity": 40 if stacked else 8,
+        "fillOpacity": 40 if stacked else 0,
         "showPoints": "never",
         "spanNulls": False,
         "stacking": {"mode": "normal" if stacked else "none", "group": "A"},
@@ -222,7 +222,7 @@ def table(
     defaults: Json = {
         "color": {"mode": "thresholds"},
         "noValue": nothing,
-        "custom": {"align": "auto", "cellOptions": cell, "filterable": False},
+        "custom": {"align": "auto", "cellOptions": cell, "filterable": False, "minWidth": 90},
     }
     if decimals is not None:
         defaults["decimals"] = decimals
@@ -240,6 +240,15 @@ def table(
         overrides=overrides or {},
         transformations=transformations,
     )
+
+
+def wrapped(width: int) -> Json:
+    """Override of a column of sentences: lines are broken, in the ways of Grafana 11 and 12."""
+    return {
+        "custom.cellOptions": {"type": "auto", "wrapText": True},
+        "custom.wrapText": True,
+        "custom.minWidth": width,
+    }
 
 
 def joined_by(field_name: str) -> Json:

@@ -38,6 +38,12 @@ def quantile(q: float, histogram: str) -> str:
     return f"histogram_quantile({q}, {buckets})"
 
 
+def loudest(count: int, by: str, selector: str) -> str:
+    """The series that came highest within the time shown, from its begin to its end."""
+    peaks = f"max by ({by}) (max_over_time({selector}[$__range] @ end()))"
+    return f"max by ({by}) ({selector}) and on ({by}) topk({count}, {peaks})"
+
+
 def or_zero(expr: str) -> str:
     """Zero where there is nothing, but only while a monitor is scraped: no news from a monitor
     that is gone must not look like good news."""

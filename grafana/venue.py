@@ -17,8 +17,9 @@ from grafana.panels import (
     sorted_by,
     stat,
     table,
+    wrapped,
 )
-from grafana.queries import ON_INCIDENT, Query, of, or_zero, speaking
+from grafana.queries import ON_INCIDENT, Query, loudest, of, or_zero, speaking
 
 # Decades from where on a score is an info, a warning, a page: the default budgets, bins of 250 ms.
 DECADES: Final = ((4.2, NOTE), (5.5, WARN), (6.4, ALARM))
@@ -51,29 +52,27 @@ def _open(severity: str) -> str:
     return or_zero(f"count(max by (venue, id) ({opened} > 0))")
 
 
-def _answers() -> list[Panel]:
+def _open_now() -> Panel:
+    return stat(
+        "Open now",
+        "Pages: worth waking somebody for; at most one wrong one a week is promised by default. "
+        "Warnings: to look at within the hour. No monitor, no number.",
+        Query(_open("page"), "pages", instant=True),
+        Query(_open("warning"), "warnings", instant=True),
+        unit="none",
+        decimals=0,
+        limits=Limits(CALM, ((1, ALARM),)),
+        named=True,
+        background=True,
+        nothing="no monitor",
+        width=4,
+        height=8,
+        overrides={"warnings": {"thresholds": Limits(CALM, ((1, WARN),)).json()}},
+    )
+
+
+def _health() -> list[Panel]:
     return [
-        stat(
-            "Pages open",
-            "Incidents that are worth waking somebody for, open now. At most one wrong page a week "
-            "is promised by default. No data means that no monitor is scraped.",
-            Query(_open("page"), "pages", instant=True),
-            unit="none",
-            decimals=0,
-            limits=Limits(CALM, ((1, ALARM),)),
-            background=True,
-            nothing="no monitor",
-        ),
-        stat(
-            "Warnings open",
-            "Incidents to look at within the hour, open now.",
-            Query(_open("warning"), "warnings", instant=True),
-            unit="none",
-            decimals=0,
-            limits=Limits(CALM, ((1, WARN),)),
-            background=True,
-            nothing="no monitor",
-        ),
         stat(
             "Surprise",
             "Decades of surprise of the whole venue in the last bin: 6.4 means that a quiet venue "
@@ -82,6 +81,8 @@ def _answers() -> list[Panel]:
             unit="none",
             decimals=1,
             limits=Limits(CALM, DECADES),
+            width=6,
+            height=3,
         ),
         stat(
             "Behind",
@@ -95,6 +96,8 @@ def _answers() -> list[Panel]:
             unit="s",
             decimals=1,
             limits=Limits(CALM, ((10, WARN), (30, ALARM))),
+            width=6,
+            height=3,
         ),
         stat(
             "Blind signals",
@@ -104,6 +107,8 @@ def _answers() -> list[Panel]:
             unit="none",
             decimals=0,
             limits=Limits(CALM, ((1, WARN),)),
+            width=6,
+            height=3,
         ),
         stat(
             "Calibration",
@@ -113,17 +118,19 @@ def _answers() -> list[Panel]:
             unit="none",
             decimals=1,
             limits=Limits(CALM, ((2, WARN), (3, ALARM))),
+            width=6,
+            height=3,
         ),
     ]
 
 
 def _open_incidents() -> Panel:
-    names = "venue, id, severity, signal, summary, first, accounts_share"
+    names = "venue, id, severity, signal, summary, first"
     opened = f"({of('foreshock_incident_open')} > 0)"
     story = (
         f"max by ({names}) ({of('foreshock_incident_score')}"
         f" * {ON_INCIDENT} group_left (venue, severity, signal) {opened}"
-        f" * {ON_INCIDENT} group_left (summary, first, accounts_share)"
+        f" * {ON_INCIDENT} group_left (summary, first)"
         f" {of('foreshock_incident_info')})"
     )
     age = f"time() - max by (id) ({of('foreshock_incident_onset_timestamp_seconds')})"
@@ -135,23 +142,25 @@ def _open_incidents() -> Panel:
         Query(age, instant=True),
         Query(ratio, instant=True),
         unit="none",
-        height=7,
+        width=20,
+        height=8,
         nothing="No incident is open.",
         overrides={
             "Severity": severity_cell(),
             "Score": {"decimals": 1, "custom.width": 70},
             "Since": {"unit": "dtdurations", "decimals": 0, "custom.width": 110},
-            "Ratio": {"unit": "suffix:x", "decimals": 1, "custom.width": 80},
+            "Ratio": {
+                "unit": "suffix:x",
+                "decimals": 1,
+                "noValue": "–",
+                "custom.width": 80,
+            },
             "Incident": {
                 "links": [drill_down(incident="${__value.raw}")],
                 "custom.width": 150,
             },
-            "What": {
-                "custom.cellOptions": {"type": "auto", "wrapText": True},
-                "custom.minWidth": 420,
-            },
-            "First mover": {"custom.width": 120},
-            "Accounts": {"custom.width": 100},
+            "What": wrapped(360),
+            "First mover": {"custom.width": 170},
         },
         transformations=[
             joined_by("id"),
@@ -163,7 +172,6 @@ def _open_incidents() -> Panel:
                     "Value #C": "Ratio",
                     "Value #B": "Since",
                     "first": "First mover",
-                    "accounts_share": "Accounts",
                     "id": "Incident",
                 },
                 hidden=("Time", "Time 1", "Time 2", "Time 3", "venue", "signal"),
@@ -182,12 +190,12 @@ def _matrix() -> Panel:
         Query(scores, instant=True),
         unit="none",
         decimals=1,
-        limits=Limits("transparent", ((2, NOTE), (4.2, WARN), (6.4, ALARM))),
+        limits=Limits("transparent", DECADES),
         width=12,
         height=10,
         coloured=True,
-        nothing="No stream is loud.",
-        overrides={"Symbol": {"custom.cellOptions": {"type": "auto"}, "custom.minWidth": 110}},
+        nothing="–",
+        overrides={"Symbol": {"custom.cellOptions": {"type": "auto"}, "custom.width": 110}},
         transformations=[
             {
                 "id": "groupingToMatrix",
@@ -214,11 +222,12 @@ def _matrix() -> Panel:
 
 
 def _over_time() -> list[Panel]:
-    streams = f"topk(8, max by (signal, symbol) ({of('foreshock_signal_score')}))"
+    streams = loudest(8, "signal, symbol", of("foreshock_signal_score"))
     return [
         lines(
             "Loudest streams",
-            "The eight loudest streams at each moment, in decades of surprise of each alone.",
+            "The eight streams that were loudest within this time, in decades of surprise of each "
+            "alone.",
             Query(streams, "{{symbol}} {{signal}}"),
             unit="none",
             height=10,
@@ -254,6 +263,7 @@ def _trust() -> list[Panel]:
             unit="none",
             words={0: ("sees", CALM), 1: ("blind", WARN)},
             limits=Limits(CALM, ((1, WARN),)),
+            named=True,
             background=True,
             width=12,
         ),
@@ -264,7 +274,7 @@ def _trust() -> list[Panel]:
             Query(f"max by (rate) ({of('foreshock_pages_per_week')})", "{{rate}}", instant=True),
             unit="none",
             decimals=1,
-            background=False,
+            named=True,
             width=6,
         ),
         stat(
@@ -296,7 +306,7 @@ def venue() -> Dashboard:
         description="Is something wrong now? Open incidents, loud streams, and whether to trust "
         "the silence.",
         sections=[
-            Section("Is something wrong now?", [*_answers(), _open_incidents()]),
+            Section("Is something wrong now?", [_open_now(), _open_incidents(), *_health()]),
             Section("Where", [_matrix(), *_over_time()]),
             Section("Can its silence be trusted?", _trust()),
         ],

@@ -81,20 +81,24 @@ def _draw(browser: Browser, url: str, width: int, path: Path) -> None:
     page.wait_for_function("document.title == 'drawn' || document.title.startsWith('failed')")
     if page.title() != "drawn":
         raise SystemExit("\n".join([page.title(), *said]))
-    page.screenshot(path=path, full_page=True)
+    height = page.evaluate("document.documentElement.scrollHeight")
+    page.set_viewport_size({"width": width, "height": height})  # tables draw what is in view
+    page.wait_for_timeout(500)
+    page.screenshot(path=path)
     page.close()
 
 
 def _answered(name: str, server: Prometheus) -> dict[str, Any]:
     """A dashboard and what its panels' queries found, as a list of series a query."""
     end = time.time()
-    incident = newest_incident(server)
+    span = f"{SPAN_S:.0f}s"
+    incident = newest_incident(server, span)
     stored = dashboard(name)
     answers = {}
     for panel in stored["panels"]:
         found = []
         for target in panel.get("targets", ()):
-            expr = filled(target["expr"], incident=incident, __range=f"{SPAN_S:.0f}s")
+            expr = filled(target["expr"], incident=incident, __range=span)
             if target["instant"]:
                 found.append([s | {"values": [s["value"]]} for s in server.now(expr)])
             else:

@@ -69,7 +69,7 @@ def test_counters_are_rates_over_an_interval_that_fits_the_scrapes(query: Asked)
     for selector, above in selectors(filled(query.expr)):
         if (selector.name or "").endswith(COUNTER_ENDS):
             assert isinstance(above[-1], promql.MatrixSelector), selector.name
-            assert above[-2].func.name == "rate", selector.name
+            assert above[-2].func.name in ("rate", "increase"), selector.name
     for part in query.expr.split("rate(")[1:]:
         assert part.partition("[")[2].startswith("$__rate_interval]")
 

@@ -1,6 +1,8 @@
 // Answers of Prometheus to Grafana's data frames, as its Prometheus data source makes them.
 import { FieldType, toDataFrame } from '@grafana/data';
 
+export const STEP_MS = 1000;
+
 /** All frames of a panel. answers: one list of series a target. */
 export function framesOf(panel, answers) {
   const several = panel.targets.length > 1;
@@ -17,7 +19,11 @@ function lineOf(target, { metric, values }) {
     refId: target.refId,
     name,
     fields: [
-      { name: 'Time', type: FieldType.time, values: values.map(([at]) => at * 1000) },
+      {
+        name: 'Time',
+        type: FieldType.time,
+        values: values.map(([at]) => at * 1000),
+      },
       {
         name: 'Value',
         type: FieldType.number,

@@ -1,6 +1,14 @@
 // Draws one dashboard from data.json, in the theme and at the width that the address asks for:
 // ?dashboard=UID&theme=dark
-import { applyFieldOverrides, createTheme, dateTime, ThemeContext, transformDataFrame } from '@grafana/data';
+import {
+  applyFieldOverrides,
+  createTheme,
+  dateTime,
+  FieldType,
+  getFieldDisplayName,
+  ThemeContext,
+  transformDataFrame,
+} from '@grafana/data';
 import { initPluginTranslations } from '@grafana/i18n';
 import { GlobalStyles, PortalContainer } from '@grafana/ui';
 import { useEffect, useState } from 'react';
@@ -8,7 +16,7 @@ import { createRoot } from 'react-dom/client';
 import { MemoryRouter } from 'react-router-dom';
 import { lastValueFrom, take } from 'rxjs';
 
-import { framesOf } from './frames';
+import { framesOf, STEP_MS } from './frames';
 import { heightOf, Panel } from './panels';
 import { properties, register } from './registries';
 
@@ -21,7 +29,7 @@ async function prepared(panel, answers, theme) {
   const transformed = panel.transformations.length
     ? await lastValueFrom(transformDataFrame(panel.transformations, frames).pipe(take(1)))
     : frames;
-  return applyFieldOverrides({
+  const shown = applyFieldOverrides({
     data: transformed,
     fieldConfig: panel.fieldConfig,
     fieldConfigRegistry: properties,
@@ -29,6 +37,15 @@ async function prepared(panel, answers, theme) {
     theme,
     timeZone: 'utc',
   });
+  shown.forEach((frame) =>
+    frame.fields.forEach((field) => {
+      getFieldDisplayName(field, frame, shown);
+      if (field.type === FieldType.time) {
+        field.config.interval = STEP_MS; // so that gaps are gaps
+      }
+    })
+  );
+  return shown;
 }
 
 function Dashboard({ dashboard, frames, theme, range }) {

@@ -16,7 +16,7 @@ export function Panel({ panel, frames, theme, range, width }) {
   const filled = frames.some((frame) => frame.length > 0);
   return (
     <PanelChrome title={panel.title} description={panel.description} width={width} height={height}
-      padding={panel.type === 'table' ? 'none' : 'md'}>
+      padding={panel.type === 'table' ? 'none' : 'sm'}>
       {(innerWidth, innerHeight) =>
         filled ? (
           <Body {...{ panel, frames, theme, range }} width={innerWidth} height={innerHeight} />
@@ -40,7 +40,8 @@ function Stat({ panel, frames, theme, width, height }) {
     theme,
     timeZone: 'utc',
   });
-  const columns = width / shown.length > 70 ? shown.length : Math.ceil(shown.length / 2);
+  const upright = width < height * 1.5 && shown.length > 1;
+  const columns = upright ? 1 : width / shown.length > 90 ? shown.length : 3;
   const rows = Math.ceil(shown.length / columns);
   return (
     <div style={{ display: 'grid', gap: GAP_PX, gridTemplateColumns: `repeat(${columns}, 1fr)` }}>

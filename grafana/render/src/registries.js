@@ -35,10 +35,8 @@ export function register() {
   standardEditorsRegistry.setInit(() => []);
   standardFieldConfigEditorRegistry.setInit(() => STANDARD.map((path) => property(path, false)));
   standardTransformersRegistry.setInit(() =>
-    Object.values(standardTransformers).map((each) => ({
-      id: each.id,
-      name: each.name,
-      transformation: () => Promise.resolve(each),
-    }))
+    [...new Map(Object.values(standardTransformers).map((each) => [each.id, each])).values()].map(
+      (each) => ({ id: each.id, name: each.name, transformation: () => Promise.resolve(each) })
+    )
   );
 }
