@@ -54,7 +54,6 @@ def _facts() -> list[Panel]:
             words={1: ("info", NOTE), 2: ("warning", WARN), 3: ("page", ALARM)},
             limits=Limits(NOTE, ((2, WARN), (3, ALARM))),
             background=True,
-            height=4,
         ),
         stat(
             "Score",
@@ -108,9 +107,9 @@ def _story() -> Panel:
         height=6,
         overrides={
             "Until": {"unit": "dateTimeAsIsoNoDateIfToday", "custom.width": 160},
-            "What": wrapped(400),
-            "Symbols": wrapped(150),
-            "Accounts": wrapped(150),
+            "What": wrapped(least=360),
+            "Symbols": wrapped(width=220),
+            "Accounts": wrapped(width=180),
         },
         transformations=[
             columns(
@@ -263,10 +262,10 @@ def _only() -> Json:
 
 
 def _variables() -> list[Variable]:
-    onset = of("foreshock_incident_onset_timestamp_seconds")
+    scored = of("foreshock_incident_score")
     of_venue = of("foreshock_incident_open", 'venue=~"$venue"')
     listed = (
-        f"max by (id) (last_over_time({onset}[$__range]))"
+        f"max by (id) (max_over_time({scored}[$__range]))"
         f" and on (id) last_over_time({of_venue}[$__range])"
     )
     score = of("foreshock_signal_score")
@@ -282,7 +281,7 @@ def _variables() -> list[Variable]:
         Variable(
             name="incident",
             label="Incident",
-            description="Incidents within the time that is shown, the newest first.",
+            description="Incidents within the time that is shown, the most surprising first.",
             query=f"query_result(sort_desc({listed}))",
             regex='/id="([^"]+)"/',
             sort=0,

@@ -242,12 +242,13 @@ def table(
     )
 
 
-def wrapped(width: int) -> Json:
-    """Override of a column of sentences: lines are broken, in the ways of Grafana 11 and 12."""
+def wrapped(*, width: int | None = None, least: int = 90) -> Json:
+    """Override of a column of sentences: lines are broken, in the ways of Grafana 11 and 12.
+    width, least: of the column, in pixels; without a width it takes what is left."""
     return {
         "custom.cellOptions": {"type": "auto", "wrapText": True},
         "custom.wrapText": True,
-        "custom.minWidth": width,
+        **({"custom.minWidth": least} if width is None else {"custom.width": width}),
     }
 
 

@@ -159,8 +159,8 @@ def _open_incidents() -> Panel:
                 "links": [drill_down(incident="${__value.raw}")],
                 "custom.width": 150,
             },
-            "What": wrapped(360),
-            "First mover": {"custom.width": 170},
+            "What": wrapped(least=360),
+            "First mover": wrapped(width=140),
         },
         transformations=[
             joined_by("id"),

@@ -25,7 +25,7 @@ from grafana.build import FOLDER
 from monitor.demo.exchange import Script
 from tests.conftest import embedded_in_thread
 from tests.grafana.prometheus import Prometheus
-from tests.grafana.stored import NAMES, dashboard, filled, newest_incident
+from tests.grafana.stored import NAMES, dashboard, filled, loudest_incident
 from tests.grafana.watched import watched
 
 RENDER: Final = FOLDER.parent / "render"
@@ -92,7 +92,7 @@ def _answered(name: str, server: Prometheus) -> dict[str, Any]:
     """A dashboard and what its panels' queries found, as a list of series a query."""
     end = time.time()
     span = f"{SPAN_S:.0f}s"
-    incident = newest_incident(server, span)
+    incident = loudest_incident(server, span)
     stored = dashboard(name)
     answers = {}
     for panel in stored["panels"]:

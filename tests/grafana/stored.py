@@ -72,8 +72,8 @@ def values(server: Prometheus, definition: str) -> list[str]:
     return found
 
 
-def newest_incident(server: Prometheus, within: str = INTERVALS["$__range"]) -> str:
-    """The identity of the incident that began last, of those seen within some time."""
+def loudest_incident(server: Prometheus, within: str = INTERVALS["$__range"]) -> str:
+    """The identity of the most surprising incident of those seen within some time."""
     listed = variables("foreshock-incident")["incident"]["definition"]
     found = values(server, filled(listed, __range=within))
     return found[0] if found else "none"

@@ -17,7 +17,7 @@ from tests.grafana.stored import (
     Asked,
     asked,
     filled,
-    newest_incident,
+    loudest_incident,
     values,
     variables,
 )
@@ -77,7 +77,7 @@ def test_counters_are_rates_over_an_interval_that_fits_the_scrapes(query: Asked)
 @every
 def test_a_query_finds_data_of_a_real_run(query: Asked, scraped: Prometheus) -> None:
     def found() -> bool:
-        expr = filled(query.expr, incident=newest_incident(scraped))
+        expr = filled(query.expr, incident=loudest_incident(scraped))
         return bool(scraped.now(expr) if query.instant else scraped.over(expr, 20.0))
 
     until(found, query.expr, FOUND_S)
@@ -100,11 +100,11 @@ def test_every_variable_finds_values(name: str, scraped: Prometheus) -> None:
             assert values(scraped, filled(variable["definition"])), variable["name"]
 
 
-def test_the_newest_incident_comes_first(scraped: Prometheus) -> None:
+def test_the_loudest_incident_comes_first(scraped: Prometheus) -> None:
     listed = variables("foreshock-incident")["incident"]
     assert listed["sort"] == 0
     assert listed["regex"] == '/id="([^"]+)"/'
-    assert newest_incident(scraped) == values(scraped, filled(listed["definition"]))[0]
+    assert loudest_incident(scraped) == values(scraped, filled(listed["definition"]))[0]
 
 
 def test_nothing_is_green_where_no_monitor_is_scraped(scraped: Prometheus) -> None:

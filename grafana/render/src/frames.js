@@ -1,7 +1,7 @@
 // Answers of Prometheus to Grafana's data frames, as its Prometheus data source makes them.
 import { FieldType, toDataFrame } from '@grafana/data';
 
-export const STEP_MS = 1000;
+const STEP_MS = 1000;
 
 /** All frames of a panel. answers: one list of series a target. */
 export function framesOf(panel, answers) {
@@ -13,7 +13,17 @@ export function framesOf(panel, answers) {
   );
 }
 
+/** Samples with a null where some are missing, as Grafana puts one, so that gaps are gaps. */
+function gapped(values) {
+  return values.flatMap(([at, value], i) => {
+    const missing = i > 0 && (at - values[i - 1][0]) * 1000 > 1.5 * STEP_MS;
+    const sample = [at * 1000, Number(value)];
+    return missing ? [[at * 1000 - STEP_MS, null], sample] : [sample];
+  });
+}
+
 function lineOf(target, { metric, values }) {
+  const samples = gapped(values);
   const name = target.legendFormat.replace(/{{\s*(\w+)\s*}}/g, (_, label) => metric[label] ?? '');
   return toDataFrame({
     refId: target.refId,
@@ -22,14 +32,14 @@ function lineOf(target, { metric, values }) {
       {
         name: 'Time',
         type: FieldType.time,
-        values: values.map(([at]) => at * 1000),
+        values: samples.map(([at]) => at),
       },
       {
         name: 'Value',
         type: FieldType.number,
         labels: metric,
         config: { displayNameFromDS: name },
-        values: values.map(([, value]) => Number(value)),
+        values: samples.map(([, value]) => value),
       },
     ],
   });

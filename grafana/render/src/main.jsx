@@ -4,7 +4,6 @@ import {
   applyFieldOverrides,
   createTheme,
   dateTime,
-  FieldType,
   getFieldDisplayName,
   ThemeContext,
   transformDataFrame,
@@ -16,7 +15,7 @@ import { createRoot } from 'react-dom/client';
 import { MemoryRouter } from 'react-router-dom';
 import { lastValueFrom, take } from 'rxjs';
 
-import { framesOf, STEP_MS } from './frames';
+import { framesOf } from './frames';
 import { heightOf, Panel } from './panels';
 import { properties, register } from './registries';
 
@@ -38,12 +37,7 @@ async function prepared(panel, answers, theme) {
     timeZone: 'utc',
   });
   shown.forEach((frame) =>
-    frame.fields.forEach((field) => {
-      getFieldDisplayName(field, frame, shown);
-      if (field.type === FieldType.time) {
-        field.config.interval = STEP_MS; // so that gaps are gaps
-      }
-    })
+    frame.fields.forEach((field) => getFieldDisplayName(field, frame, shown))
   );
   return shown;
 }
