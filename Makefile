@@ -4,7 +4,7 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test lint format score bench lock clean
+.PHONY: help demo test lint format score bench dashboards screenshots lock clean
 
 help:           ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -34,6 +34,12 @@ score: $(READY) ## how well it detects: every table, beside its baselines; not a
 
 bench: $(READY) ## speed as ratios, in one run; not a test
 	@$(BIN)/python -m tests.bench
+
+dashboards: $(READY) ## write grafana/dashboards/ from the code
+	@$(BIN)/python -m grafana
+
+screenshots: $(READY) ## draw the dashboards with Grafana's own panels; needs npm and chromium
+	@$(BIN)/python -m tests.grafana
 
 lock: $(READY)  ## pin all dependencies anew
 	@$(BIN)/uv pip compile -q --universal --python-version 3.11 --generate-hashes \

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Final
 
 import numpy as np
-from prometheus_client import CollectorRegistry, Counter, Histogram
+from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
 from prometheus_client.core import (
     CounterMetricFamily,
     GaugeMetricFamily,
@@ -22,14 +22,13 @@ from monitor import __version__
 from monitor.codec import REASONS
 from monitor.detection import Budget, Step
 from monitor.events import KINDS
-from monitor.explain import VENUE
 from monitor.incident_metrics import incident_metrics
 from monitor.incidents import SEVERITIES, Incident
 from monitor.intake import Taken
 from monitor.records import Partition
+from monitor.streams import StreamMetrics
 
 BLIND_REASONS: Final = ("no_input", "warming_up", "stale", "stalled")
-SCORE_MIN: Final = 1.0  # decades; below, a stream is not worth a series
 STEP_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 DELAY_BUCKETS: Final = np.array([0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600.0])
 
@@ -48,7 +47,6 @@ class Exporter(Collector):
         self.registry = CollectorRegistry()
         self.venue = venue
         self.signals = list(dict.fromkeys(signals))
-        self._scores_max = scores_max
         registry = self.registry
         self._events = Counter(
             "foreshock_events", "Good events read.", ["topic", "type"], registry=registry
@@ -97,8 +95,10 @@ class Exporter(Collector):
         self.refused_total = 0
         self.dropped_total = 0
         self._told: set[tuple[str, str]] = set()
-        self._last: tuple[Step, Sequence[str]] | None = None
+        self.symbols = 0
+        self.streams = StreamMetrics(scores_max)
         registry.register(self)
+        ProcessCollector(registry=registry)  # memory, CPU and open files, where the system tells
 
     def took(self, taken: Taken, now_s: float) -> None:
         """Count one batch that arrived at `now_s`, wall time in seconds."""
@@ -136,7 +136,8 @@ class Exporter(Collector):
         """Take in one closed bin that took `seconds` to judge."""
         self._steps.observe(seconds)
         self._bins.inc()
-        self._last = (step, symbols)
+        self.symbols = len(symbols)
+        self.streams.stepped(step, symbols)
         self.watermark_ns = step.end_ns
         for incident in step.incidents:
             if incident.change == "close":
@@ -163,13 +164,11 @@ class Exporter(Collector):
             "Event time up to which everything was judged; 0 before the first bin.",
             value=(self.watermark_ns or 0) / 1e9,
         )
-        yield GaugeMetricFamily(
-            "foreshock_symbols", "Symbols watched.", value=len(self._last[1]) if self._last else 0
-        )
+        yield GaugeMetricFamily("foreshock_symbols", "Symbols watched.", value=self.symbols)
         yield from self._counters()
         yield from self._promises()
         yield self._lags()
-        yield self._scores()
+        yield from self.streams.collect()
         yield self._open_incidents()
         yield from incident_metrics(
             list(self.open.values()), venue=self.venue, leads=dict(self._leads), known=self.known
@@ -218,27 +217,6 @@ class Exporter(Collector):
         )
         for (topic, partition), lag in sorted(self.lag.items()):
             family.add_metric([topic, str(partition)], lag)
-        return family
-
-    def _scores(self) -> Metric:
-        """The loudest symbols of each signal, if they are loud at all."""
-        family = GaugeMetricFamily(
-            "foreshock_signal_score",
-            "Decades of surprise of a stream: k is once in 10^k quiet bins.",
-            labels=["signal", "symbol"],
-        )
-        if self._last is None:
-            return family
-        step, symbols = self._last
-        best: dict[tuple[str, str], float] = {}
-        for verdict in step.verdicts:
-            score = np.nan_to_num(verdict.score[step.at], nan=-np.inf)
-            for row in np.argsort(-score, kind="stable")[: self._scores_max].tolist():
-                if score[row] >= SCORE_MIN:
-                    stream = verdict.signal, VENUE if verdict.venue else symbols[row]
-                    best[stream] = max(best.get(stream, 0.0), float(score[row]))
-        for (signal, symbol), value in best.items():
-            family.add_metric([signal, symbol], value)
         return family
 
     def _open_incidents(self) -> Metric:

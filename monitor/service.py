@@ -23,6 +23,7 @@ from monitor.records import Partition, RawBatch
 from monitor.sources.assignor import OneActive
 from monitor.sources.kafka import KafkaSource
 from monitor.status import Status
+from monitor.streams import market_factors
 
 TICK_S: Final = 0.5
 FLUSH_S: Final = 10.0
@@ -127,6 +128,7 @@ class Service:
                 self.outputs.tell(step.incidents)
             self.status.stepped(step, self.pipeline.detection)
             started = time.perf_counter()
+        self.exporter.streams.explain()  # here, since state that was put away cannot tell
         if rewarmed and not self.holdings.rewarming:
             self.status.tell_open(self.pipeline.detection)
             _log.info("what is usual is learned again")
@@ -162,6 +164,7 @@ class Service:
         self.exporter.lag = {p: lag for p, lag in lags.items() if lag is not None}
         self.exporter.blind = self.pipeline.detection.blind()
         self.exporter.budget = self.pipeline.detection.budget()
+        self.exporter.streams.market = market_factors(self.pipeline.detection)
         self.exporter.refused_total = self.pipeline.detection.frames.refused_total
         self.exporter.dropped_total = self.outputs.dropped_total
         self.status.assigned = bool(clocks)

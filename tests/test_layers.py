@@ -47,6 +47,7 @@ AIOKAFKA: Final = {
 PROMETHEUS: Final = {
     "monitor/exporter.py": "the metrics",
     "monitor/incident_metrics.py": "those of open incidents",
+    "monitor/streams.py": "those of single streams",
 }
 
 

@@ -1,0 +1,1 @@
+"""Foreshock's Grafana dashboards as code; `python -m grafana` writes grafana/dashboards/."""
