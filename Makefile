@@ -17,7 +17,8 @@ demo: $(READY)  ## a broker, a small exchange and the monitor, for two minutes
 	@$(BIN)/foreshock demo
 
 test: $(READY)  ## all tests; Apache Kafka is started where Java and Maven are there
-	@sh deploy/local/programs.sh prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+	@sh deploy/local/programs.sh prometheus=prometheus \
+	    prometheus-alertmanager=prometheus-alertmanager "chromium=chromium fonts-dejavu-core"
 	@$(BIN)/pytest -q
 
 lint: $(READY)  ## format, lint and types

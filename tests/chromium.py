@@ -16,7 +16,7 @@ ARGUMENTS: Final = (
 def unavailable() -> str | None:
     """Why there is no Chromium here, None where there is one."""
     if shutil.which("chromium") is None:
-        return "chromium is not installed: sh deploy/local/chromium.sh"
+        return "chromium is not installed: apt-get install chromium"
     return None
 
 
