@@ -23,6 +23,8 @@ from monitor.rows import CELL, QUOTE_UNITS
 DISTANCES_CELLS: Final = (5, 10, 17, 25, 37, 50, 75, 100, 150, 200, 250, 350, 500)
 DISTANCES: Final = np.array(DISTANCES_CELLS) * CELL  # natural logarithms
 REACH: Final = float(DISTANCES[-1])
+NEAR: Final = 0.03
+WEIGHTS: Final = np.minimum(1.0, (NEAR / DISTANCES) ** 2)
 FALL, RISE = 0, 1  # directions: a fall forces longs, who sell to bids; a rise shorts
 PRESSURE_MAX: Final = 10.0  # beyond, more is no worse; a side without a book is that
 _EDGES: Final = np.concatenate([DISTANCES, [np.inf]])
@@ -97,11 +99,13 @@ def depth_by_distance(depth: Depth, rows: Ints) -> Floats:
 
 @dataclass(frozen=True, slots=True)
 class Pressure:
-    """The worst distance of each symbol. times: (S,) forced over resting, NaN unknown.
+    """The worst distance of each symbol, (S,) each; NaN where it is not known.
 
-    side: (S,) FALL or RISE. step: (S,) of DISTANCES. forced, resting: (S,) quote currency.
+    weighed: forced over resting, times the weight of the distance. times: the same unweighed: 1 is
+    self-sustaining. side: FALL or RISE. step: of DISTANCES. forced, resting: quote currency.
     """
 
+    weighed: Floats
     times: Floats
     side: Ints
     step: Ints
@@ -110,12 +114,19 @@ class Pressure:
 
 
 def pressure(forced: Floats, resting: Floats) -> Pressure:
-    """forced, resting: (S, 2, K)."""
+    """forced, resting: (S, 2, K). A mark takes four times as long to come twice as far, so what
+    lies beyond 3 % counts for less by the square of its distance."""
     times = np.minimum(forced / np.maximum(resting, 1.0), PRESSURE_MAX)
-    known = np.isfinite(times).all(axis=(1, 2))
-    flat = np.where(known[:, None, None], times, 0.0).reshape(len(times), -1)
+    known = np.asarray(np.isfinite(times).all(axis=(1, 2)))
+    flat = np.where(known[:, None, None], times * WEIGHTS, 0.0).reshape(len(times), -1)
     best = flat.argmax(axis=1)
     every = np.arange(len(times))
     side, step = np.divmod(best, times.shape[2])
-    worst = np.where(known, flat[every, best], np.nan)
-    return Pressure(worst, side, step, forced[every, side, step], resting[every, side, step])
+    return Pressure(
+        np.where(known, flat[every, best], np.nan),
+        np.where(known, times[every, side, step], np.nan),
+        side,
+        step,
+        forced[every, side, step],
+        resting[every, side, step],
+    )

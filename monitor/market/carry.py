@@ -33,7 +33,8 @@ class Carry:
     def look(self, prices: Prices) -> None:
         """One look later."""
         mark, rate = prices.told[MARK], prices.told[FUNDING]
-        moved = np.log(mark / self.last)
+        with np.errstate(divide="ignore", invalid="ignore"):  # a mark that is no price
+            moved = np.log(mark / self.last)
         known = np.isfinite(moved)
         looks = self.looks + known
         share = np.maximum(self._look_s / MEMORY_S, 1.0 / np.maximum(looks, 1.0))

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 DRIFT_MAX: Final = 0.2
 SHARE_MIN: Final = 0.01
+PRESSURE_MIN: Final = 0.01
+CROWD_MIN: Final = 1e-4
 DEPTH_MIN: Final = 1.0  # quote currency, below which a book is as good as empty
 
 
@@ -36,7 +38,44 @@ def struck_share(market: "Market") -> Floats:
     return share
 
 
+def long_leverage(market: "Market") -> Floats:
+    """(S,) leverage of long positions, weighted by what they are worth."""
+    return np.log(market.risk.seen.leverage[:, 0])
+
+
+def short_leverage(market: "Market") -> Floats:
+    """(S,) leverage of short positions, weighted by what they are worth."""
+    return np.log(market.risk.seen.leverage[:, 1])
+
+
+def set_leverage(market: "Market") -> Floats:
+    """(S,) mean of what accounts set, where the venue does not tell positions."""
+    return np.log(market.risk.seen.set_leverage)
+
+
+def band_pressure(market: "Market") -> Floats:
+    """(S,) forced notional over resting depth at the worst distance, see bands.pressure."""
+    pressed = np.log(np.maximum(market.risk.seen.pressure.weighed, PRESSURE_MIN))
+    return np.where(trusted(market), pressed, np.nan)
+
+
+def amplification(market: "Market") -> Floats:
+    """(S,) by how much forced orders would grow that a shock on the symbol sets off."""
+    return np.where(trusted(market), np.log(market.risk.seen.cascades.times), np.nan)
+
+
+def crowd(market: "Market") -> Floats:
+    """(S,) how crowded the side is that pays funding, see survey.crowd."""
+    return np.log(np.maximum(market.risk.crowd, CROWD_MIN))
+
+
 GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
     "near_depth": near_depth,
     "struck_share": struck_share,
+    "long_leverage": long_leverage,
+    "short_leverage": short_leverage,
+    "set_leverage": set_leverage,
+    "band_pressure": band_pressure,
+    "amplification": amplification,
+    "crowd": crowd,
 }

@@ -9,7 +9,6 @@ from detectors.base import Bools, Floats, Ints
 from detectors.cascade_graph import Graph, Spread, spread
 from monitor.market.bands import (
     DISTANCES,
-    DISTANCES_CELLS,
     FALL,
     Margins,
     Pressure,
@@ -24,7 +23,6 @@ from monitor.market.exposure import Exposure
 SHOCK: Final = 0.02  # log move that a cascade is tried with
 MOVERS_MAX: Final = 8  # first movers that are tried, those with most to force
 LEAST: Final = 0.02  # of the book within the shock: forced notional that is worth no amplification
-NEAR: Final = DISTANCES_CELLS.index(150) + 1  # distances up to 3 %
 POOL_REACH: Final = 0.15  # pools that no such move of all marks could break are left out
 _SHOCK_STEP: Final = int(np.searchsorted(DISTANCES, SHOCK + 1e-9)) - 1
 
@@ -46,15 +44,14 @@ class Survey:
 
     worth: (S, 2) quote currency held long and short. leverage: (S, 2) mean multiple, weighted by
     worth. set_leverage: (S,) plain mean of what accounts set, where no position is told.
-    near, far: pressure within 3 % and within 10 %.
+    pressure: forced notional over resting depth.
     """
 
     margins: Margins
     worth: Floats
     leverage: Floats
     set_leverage: Floats
-    near: Pressure
-    far: Pressure
+    pressure: Pressure
     cascades: Cascades
 
 
@@ -67,10 +64,10 @@ def survey(held: Exposure, depth: Depth, price: Floats) -> Survey:
     forced[~known | np.isnan(price)] = np.nan
     resting = depth_by_distance(depth, np.arange(symbols))
     worth, leverage = _gearing(held, found, symbols)
-    near = pressure(forced[..., :NEAR], resting[..., :NEAR])
-    far = pressure(forced, resting)
     told = _cascades(held, found, forced, resting)
-    return Survey(found, worth, leverage, _set_leverage(held, known), near, far, told)
+    return Survey(
+        found, worth, leverage, _set_leverage(held, known), pressure(forced, resting), told
+    )
 
 
 def _gearing(held: Exposure, found: Margins, symbols: int) -> tuple[Floats, Floats]:
