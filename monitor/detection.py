@@ -141,7 +141,7 @@ class Detection:
             bin_ns=self.bin_ns,
             accounts=self._accounts(case, at_bin),
             trust=self._trust(),
-            notes=self._notes(case, at_bin),
+            notes=() if change == "close" else self._notes(case, at_bin),
         )
 
     def open_incidents(self) -> list[Incident]:
