@@ -15,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.base import Bools, Floats, Ints
+from detectors.base import Floats, Ints
 
 ROUNDS: Final = 12  # what has not ended by then counts as far as it came
 FALL, RISE = 0, 1  # directions; a fall forces longs, who eat bids
@@ -70,83 +70,121 @@ class Spread:
 def spread(
     graph: Graph, mover: Ints, direction: Ints, *, shock: float, rounds: int = ROUNDS
 ) -> Spread:
-    """Follow (B,) shocks, each of one symbol in one direction, a log move above 0. O(B·(S + E)) a
-    round. A shock ends where a round forces nothing new."""
+    """Follow (B,) shocks, each of one symbol in one direction, a log move above 0. A round costs
+    what its moves touch: the positions of symbols that moved, and of pools that fell. A shock ends
+    where a round forces nothing new."""
     if shock <= 0.0:
         raise ValueError(f"shock must be positive, was {shock}")
-    shocks, symbols = mover.size, len(graph.forced)
-    moves = np.zeros((shocks, symbols, 2))
-    moves[np.arange(shocks), mover, direction] = shock
-    start = moves.copy()
-    forced = np.zeros(moves.shape)
-    fallen = np.zeros((shocks, graph.spare.size), np.bool_)
-    begun = np.full((shocks, symbols), -1)
-    first = np.zeros(shocks)
-    for number in range(rounds):
-        net = moves[..., RISE] - moves[..., FALL]
-        fallen |= _falls(graph, net)
-        now = np.maximum(forced, _alone(graph, net) + _pooled(graph, fallen))
-        begun[(begun < 0) & (now.sum(axis=2) > 0.0)] = number
+    run = _Run(graph, mover, direction, shock)
+    pair = np.unique(np.arange(mover.size) * run.symbols + mover)
+    first = np.zeros(mover.size)
+    for number in range(rounds if mover.size else 0):
+        pair = run.round(number, pair)
         if number == 0:
-            first = now.sum(axis=(1, 2))
-        elif np.array_equal(now, forced):
+            first = run.forced.sum(axis=(1, 2))
+        if not pair.size:
             break
-        forced = now
-        moves = np.maximum(moves, start + _eaten(graph, forced))
-    return Spread(first, forced.sum(axis=(1, 2)), forced.sum(axis=2), begun)
+    return Spread(first, run.forced.sum(axis=(1, 2)), run.forced.sum(axis=2), run.begun)
 
 
-def _alone(graph: Graph, net: Floats) -> Floats:
-    """(B, S, 2) forced on single symbols at net log moves, between distances in proportion."""
-    away = np.stack([np.maximum(-net, 0.0), np.maximum(net, 0.0)], axis=2)
-    found = np.zeros(away.shape)
-    at = np.nonzero(away > 0.0)
-    if at[0].size:
-        x = away[at]
-        grid = np.concatenate([[0.0], graph.distances])
-        k = np.clip(np.searchsorted(grid, x, side="right") - 1, 0, graph.distances.size - 1)
-        table = graph.forced[at[1], at[2]]
-        every = np.arange(x.size)
-        low = np.where(k > 0, table[every, k - 1], 0.0)
-        share = np.minimum((x - grid[k]) / (grid[k + 1] - grid[k]), 1.0)
-        found[at] = low + share * (table[every, k] - low)
-    return found
+class _Run:
+    """Shocks on their way. A pair is a shock and a symbol, as one number."""
+
+    def __init__(self, graph: Graph, mover: Ints, direction: Ints, shock: float) -> None:
+        shocks, self.symbols = mover.size, len(graph.forced)
+        self.graph = graph
+        self.start = np.zeros((shocks, self.symbols, 2))
+        self.start[np.arange(shocks), mover, direction] = shock
+        self.moves = self.start.copy()
+        self.net = np.zeros((shocks, self.symbols))  # as the pools know it
+        self.alone = np.zeros(self.moves.shape)
+        self.pooled = np.zeros(self.moves.shape)
+        self.forced = np.zeros(self.moves.shape)
+        self.begun = np.full((shocks, self.symbols), -1)
+        self.won = np.zeros((shocks, graph.spare.size))
+        self.fallen = np.zeros((shocks, graph.spare.size), np.bool_)
+        self._by_symbol = _Index(graph.symbol, self.symbols)
+        self._by_pool = _Index(graph.pool, graph.spare.size)
+
+    def round(self, number: int, pair: Ints) -> Ints:
+        """Who falls by the moves of some pairs, and the pairs that move by what these eat."""
+        at, symbol = np.divmod(pair, self.symbols)
+        net = self.moves[at, symbol, RISE] - self.moves[at, symbol, FALL]
+        found = np.maximum(self.alone[at, symbol], _alone(self.graph, symbol, net))
+        self.alone[at, symbol] = found
+        change = np.expm1(net) - np.expm1(self.net[at, symbol])
+        self.net[at, symbol] = net
+        hit = np.union1d(pair, self._fall(at, symbol, change))
+        at, symbol = np.divmod(hit, self.symbols)
+        forced = self.alone[at, symbol] + self.pooled[at, symbol]
+        more = (forced > self.forced[at, symbol]).any(axis=1)
+        at, symbol, forced, hit = at[more], symbol[more], forced[more], hit[more]
+        self.forced[at, symbol] = forced
+        self.begun[at, symbol] = np.where(
+            self.begun[at, symbol] < 0, number, self.begun[at, symbol]
+        )
+        moves = self.start[at, symbol] + _eaten(self.graph, symbol, forced)
+        before = self.moves[at, symbol]
+        self.moves[at, symbol] = np.maximum(before, moves)
+        return np.asarray(hit[(moves > before).any(axis=1)])
+
+    def _fall(self, at: Ints, symbol: Ints, change: Floats) -> Ints:
+        """Pairs of what pools must close that fall by changes of some symbols."""
+        graph = self.graph
+        which, edge = self._by_symbol.each(symbol)
+        if not edge.size:
+            return edge
+        pools = graph.spare.size
+        cell = at[which] * pools + graph.pool[edge]
+        np.add.at(self.won.reshape(-1), cell, graph.slope[edge] * change[which])
+        shock, pool = np.divmod(np.unique(cell), pools)
+        won = self.won[shock, pool]
+        falls = (graph.spare[pool] + won < 0.0) & (won < 0.0) & ~self.fallen[shock, pool]
+        shock, pool = shock[falls], pool[falls]
+        self.fallen[shock, pool] = True
+        which, edge = self._by_pool.each(pool)
+        side = np.where(graph.worth[edge] > 0.0, FALL, RISE)
+        pair = shock[which] * self.symbols + graph.symbol[edge]
+        np.add.at(self.pooled.reshape(-1), pair * 2 + side, np.abs(graph.worth[edge]))
+        return pair
 
 
-def _falls(graph: Graph, net: Floats) -> Bools:
-    """(B, G) pools whose equity no longer covers their maintenance."""
-    pools = graph.spare.size
-    shocks = len(net)
-    won = graph.slope * np.expm1(net[:, graph.symbol])
-    cell = np.arange(shocks)[:, None] * pools + graph.pool
-    change = np.bincount(cell.ravel(), won.ravel(), shocks * pools).reshape(shocks, pools)
-    return np.asarray((graph.spare + change < 0.0) & (change < 0.0))
+class _Index:
+    """Places of each number in an array of numbers."""
+
+    def __init__(self, number: Ints, count: int) -> None:
+        self._order = np.argsort(number, kind="stable")
+        self._starts = np.searchsorted(number[self._order], np.arange(count + 1))
+
+    def each(self, wanted: Ints) -> tuple[Ints, Ints]:
+        """(m,) which of (n,) wanted numbers, and (m,) a place of it, for all of its places."""
+        starts, sizes = self._starts[wanted], np.diff(self._starts)[wanted]
+        which = np.repeat(np.arange(wanted.size), sizes)
+        within = np.arange(which.size) - np.repeat(np.cumsum(sizes) - sizes, sizes)
+        return which, np.asarray(self._order[starts[which] + within], np.int64)
 
 
-def _pooled(graph: Graph, fallen: Bools) -> Floats:
-    """(B, S, 2) what fallen pools are forced to close."""
-    shocks, symbols = len(fallen), len(graph.forced)
-    side = np.where(graph.worth > 0.0, FALL, RISE)
-    at, edge = np.nonzero(fallen[:, graph.pool])
-    cell = (at * symbols + graph.symbol[edge]) * 2 + side[edge]
-    sums = np.bincount(cell, np.abs(graph.worth[edge]), shocks * symbols * 2)
-    return np.asarray(sums.reshape(shocks, symbols, 2), np.float64)
+def _alone(graph: Graph, symbol: Ints, net: Floats) -> Floats:
+    """(n, 2) forced on single symbols at net log moves, between distances in proportion."""
+    away = np.maximum(np.stack([-net, net], axis=1), 0.0)
+    grid = np.concatenate([[0.0], graph.distances])
+    k = np.clip(np.searchsorted(grid, away, side="right") - 1, 0, graph.distances.size - 1)
+    every, side = np.arange(net.size)[:, None], np.arange(2)
+    table = graph.forced[symbol]
+    low = np.where(k > 0, table[every, side, k - 1], 0.0)
+    share = np.minimum((away - grid[k]) / (grid[k + 1] - grid[k]), 1.0)
+    return np.asarray(low + share * (table[every, side, k] - low))
 
 
-def _eaten(graph: Graph, forced: Floats) -> Floats:
-    """(B, S, 2) log moves by what is eaten of each book; more than it holds moves all the way."""
-    found = np.zeros(forced.shape)
-    at = np.nonzero(forced)
-    if at[0].size:
-        wanted = forced[at]
-        depth = graph.depth[at[1], at[2]]
-        steps = graph.distances.size
-        k = np.count_nonzero(depth < wanted[:, None], axis=1)
-        every, inside = np.arange(wanted.size), np.minimum(k, steps - 1)
-        grid = np.concatenate([[0.0], graph.distances])
-        low = np.where(inside > 0, depth[every, inside - 1], 0.0)
-        span = np.maximum(depth[every, inside] - low, 1e-9)
-        within = grid[inside] + (wanted - low) / span * (grid[inside + 1] - grid[inside])
-        move = np.where(k >= steps, grid[-1], within)
-        found[at] = np.where(np.isnan(depth[:, -1]), 0.0, move)
-    return found
+def _eaten(graph: Graph, symbol: Ints, forced: Floats) -> Floats:
+    """(n, 2) log moves by what is eaten of each book; more than it holds moves all the way."""
+    depth, steps = graph.depth[symbol], graph.distances.size
+    k = np.count_nonzero(depth < forced[..., None], axis=2)
+    every, side, inside = np.arange(symbol.size)[:, None], np.arange(2), np.minimum(k, steps - 1)
+    grid = np.concatenate([[0.0], graph.distances])
+    low = np.where(inside > 0, depth[every, side, inside - 1], 0.0)
+    span = np.maximum(depth[every, side, inside] - low, 1e-9)
+    within = grid[inside] + (forced - low) / span * (grid[inside + 1] - grid[inside])
+    move = np.where(k >= steps, grid[-1], within)
+    moves = (forced > 0.0) & ~np.isnan(depth[..., -1])
+    return np.where(moves, move, 0.0)

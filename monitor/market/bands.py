@@ -29,7 +29,8 @@ FALL, RISE = 0, 1  # directions: a fall forces longs, who sell to bids; a rise s
 PRESSURE_MAX: Final = 10.0  # beyond, more is no worse; a side without a book is that
 _EDGES: Final = np.concatenate([DISTANCES, [np.inf]])
 _STEPS: Final = np.arange(DISTANCES_CELLS[-1])
-_LAST: Final = np.array(DISTANCES_CELLS) - 1
+_OUTWARD: Final = np.stack([-_STEPS, _STEPS])  # bids lie below the touch, asks above
+_STARTS: Final = np.array([0, *DISTANCES_CELLS[:-1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +48,10 @@ class Margins:
     spare: Floats
     away: Floats
 
+    def of(self, at: Ints) -> "Margins":
+        """Some positions."""
+        return Margins(self.worth[at], self.slope[at], self.spare, self.away[at])
+
 
 def margins(held: Exposure, price: Floats) -> Margins:
     """price: (S,) marks. A pool with a position whose mark is not known is not known itself."""
@@ -57,7 +62,7 @@ def margins(held: Exposure, price: Floats) -> Margins:
     slope = worth - held.rate * np.abs(worth)
     own = np.where(closed, 0.0, held.collateral - held.position * held.entry + slope)
     group = held.group
-    spare = np.bincount(group, own) if own.size else np.empty(0)
+    spare = np.bincount(group, own, held.groups)
     left = spare[group]
     with np.errstate(divide="ignore", invalid="ignore"):
         away = np.abs(left / slope)
@@ -72,10 +77,16 @@ def log_away(found: Margins) -> Floats:
         return np.where(found.worth > 0.0, falls, np.log1p(found.away))
 
 
-def forced_by_distance(held: Exposure, found: Margins, symbols: int) -> Floats:
-    """(S, 2, K) quote currency liquidated by a fall, and by a rise, of up to each distance."""
-    near = np.flatnonzero(found.away < 2.0 * REACH)
-    cut = Margins(found.worth[near], found.slope[near], found.spare, found.away[near])
+def forced_by_distance(
+    held: Exposure, found: Margins, symbols: int, some: Ints | None = None
+) -> Floats:
+    """(S, 2, K) quote currency liquidated by a fall, and by a rise, of up to each distance; of
+    some positions, or of all."""
+    if some is None:
+        near = np.flatnonzero(found.away < 2.0 * REACH)
+    else:
+        near = some[found.away[some] < 2.0 * REACH]
+    cut = found.of(near)
     step = np.searchsorted(_EDGES, log_away(cut))  # the last is out of reach
     side = np.where(cut.worth > 0.0, FALL, RISE)
     steps = len(DISTANCES)
@@ -88,12 +99,13 @@ def forced_by_distance(held: Exposure, found: Margins, symbols: int) -> Floats:
 def depth_by_distance(depth: Depth, rows: Ints) -> Floats:
     """(n, 2, K) quote currency that bids, and asks, of some symbols hold within each distance of
     the touch; NaN where no book is known."""
-    touch = depth.touch[rows][:, None]
-    bids = np.clip(touch - _STEPS, 0, CELLS - 1)
-    asks = np.clip(touch - 1 + _STEPS, 0, CELLS - 1)
-    at = rows[:, None]
-    both = np.stack([depth.grid[at, 0, bids], depth.grid[at, 1, asks]], axis=1)
-    sums = both.cumsum(axis=2)[..., _LAST] / QUOTE_UNITS
+    touch = depth.touch[rows]
+    first = np.stack([touch + 2 * CELLS * rows, touch - 1 + 2 * CELLS * rows + CELLS], axis=1)
+    lowest = (2 * rows[:, None] + np.arange(2)) * CELLS
+    outward = first[..., None] + _OUTWARD
+    at = np.clip(outward, lowest[..., None], lowest[..., None] + CELLS - 1)
+    shells = np.add.reduceat(depth.grid.reshape(-1).take(at), _STARTS, axis=2)
+    sums = shells.cumsum(axis=2) / QUOTE_UNITS
     return np.where(depth.base[rows][:, None, None] >= 0, sums, np.nan)
 
 

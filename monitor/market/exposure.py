@@ -19,6 +19,7 @@ from monitor.rows import LIQUIDATION_KINDS, POOL
 from monitor.settled import BEFORE_ALL, Facts, Settled
 
 MAINTENANCE: Final = 0.005  # of the position's value, where the venue does not say
+GROUPS_SLACK: Final = 4_096  # numbers of pools that are no longer in use
 ADL: Final = LIQUIDATION_KINDS["adl"]
 _FLOATS: Final = ("position", "entry", "collateral", "leverage", "rate", "pool", "taken")
 _NONE: Final = np.empty(0, np.int64)
@@ -27,10 +28,11 @@ _NONE: Final = np.empty(0, np.int64)
 class Exposure:
     """N positions, one a (symbol, account), in the order in which they were admitted.
 
-    key: (N,) row of the symbol << 32 | code of the account. position: (N,) signed base units, 0
+    key: (N,) row of the symbol << 32 | code of the account, each also by itself. position: (N,) signed base units, 0
     where closed or not told. entry: (N,) quote. collateral: (N,) quote. leverage: (N,) multiple.
     rate: (N,) maintenance margin rate. pool: (N,) number of the collateral pool, NaN for none.
     taken: (N,) base units taken over in a liquidation whose fills are still to come.
+    group: (N,) number of what it stands on, its pool or itself alone; there are `groups`.
     told: (N,) whether the position is known; where not, the leverage alone is.
     refused_total: changes of positions beyond `positions_max`.
     """
@@ -50,16 +52,6 @@ class Exposure:
 
     def __len__(self) -> int:
         return int(self.key.size)
-
-    @property
-    def row(self) -> Ints:
-        """(N,) row of each position's symbol."""
-        return np.asarray(self.key >> ACCOUNT_BITS)
-
-    @property
-    def account(self) -> Ints:
-        """(N,) code of each position's account."""
-        return np.asarray(self.key & ACCOUNT_MASK)
 
     def apply(self, settled: Settled, price: Floats, names: Sequence[str]) -> None:
         """Take in one bin. price: (S,) as it ends, NaN unknown. names: of account codes."""
@@ -122,7 +114,10 @@ class Exposure:
             held = getattr(self, name)
             setattr(self, name, np.concatenate([held, np.full(key.size, fill)]))
         self.told = np.concatenate([self.told, np.zeros(key.size, np.bool_)])
-        self._index()
+        alone = self.groups + np.arange(key.size)
+        self.groups += key.size
+        self.group = np.concatenate([self.group, alone])
+        self._sort()
 
     def _forget_closed(self, keep: Ints) -> None:
         """Make room: closed positions are known to be nothing."""
@@ -132,21 +127,36 @@ class Exposure:
         self._index()
 
     def _index(self) -> None:
-        """Whatever follows from the keys and pools."""
+        """Whatever follows from keys and pools, from nothing."""
+        self._sort()
+        self.group, self.groups = np.arange(self.key.size), self.key.size
+        self._pools, self._numbers = np.empty(0), _NONE
+        pooled = np.flatnonzero(~np.isnan(self.pool))
+        self._join(pooled, self.pool[pooled])
+
+    def _sort(self) -> None:
+        self.row, self.account = self.key >> ACCOUNT_BITS, self.key & ACCOUNT_MASK
         self._order = np.argsort(self.key, kind="stable").astype(np.int64)
         self._sorted = self.key[self._order]
-        self._group: Ints | None = None
 
-    @property
-    def group(self) -> Ints:
-        """(N,) number of what each position stands on: its pool, or itself alone."""
-        if self._group is None:
-            alone = np.isnan(self.pool)
-            _, shared = np.unique(self.pool[~alone], return_inverse=True)
-            group = np.arange(self.key.size) + self.key.size
-            group[~alone] = shared
-            self._group = np.asarray(np.unique(group, return_inverse=True)[1], np.int64)
-        return self._group
+    def _join(self, at: Ints, pool: Floats) -> None:
+        """Put positions into their pools; numbers are given as pools are first seen."""
+        found, inverse = np.unique(pool, return_inverse=True)
+        near = np.searchsorted(self._pools, found)
+        new = np.ones(found.size, np.bool_)
+        some = near < self._pools.size
+        new[some] = self._pools[near[some]] != found[some]
+        self._numbers = np.insert(
+            self._numbers, near[new], self.groups + np.arange(np.count_nonzero(new))
+        )
+        self._pools = np.insert(self._pools, near[new], found[new])
+        self.groups += int(np.count_nonzero(new))
+        self.group[at] = self._numbers[np.searchsorted(self._pools, found)][inverse]
+
+    def _leave(self, at: Ints) -> None:
+        """Positions that stand alone from now on."""
+        self.group[at] = self.groups + np.arange(at.size)
+        self.groups += at.size
 
     def _since(self, since: Ints | None, at: Ints, ts: Ints) -> Ints:
         """(N,) when each position was last told whole in this bin."""
@@ -159,9 +169,7 @@ class Exposure:
         """Leverage changes, at most one a position."""
         leverage, position, entry, rate = facts.values[:, :POOL].T
         pool = facts.values[:, POOL]
-        if not np.array_equal(self.pool[at], pool, equal_nan=True):
-            self.pool[at] = pool
-            self._group = None
+        self._move(at, pool)
         now = price[facts.row]
         entry = np.where(entry > 0.0, entry, now)
         asked = np.where(leverage > 0.0, leverage, np.nan)
@@ -177,6 +185,19 @@ class Exposure:
         self.leverage[at] = np.where(leverage > 0.0, leverage, 0.0)
         self.rate[at] = np.where((rate >= 0.0) & (rate < 1.0), rate, MAINTENANCE)
         self.taken[at] = 0.0
+
+    def _move(self, at: Ints, pool: Floats) -> None:
+        """Positions whose pool is another now."""
+        was = self.pool[at]
+        moved = (was != pool) & ~(np.isnan(was) & np.isnan(pool))
+        if moved.any():
+            at, pool = at[moved], pool[moved]
+            self.pool[at] = pool
+            alone = np.isnan(pool)
+            self._leave(at[alone])
+            self._join(at[~alone], pool[~alone])
+            if self.groups > 2 * self.key.size + GROUPS_SLACK:
+                self._index()
 
     def _known(self, facts: Facts, since: Ints | None) -> tuple[Ints, Facts]:
         """Facts about positions that are known, and that were not told whole since."""

@@ -15,7 +15,7 @@ from monitor.market.survey import SHOCK, Survey
 
 # Gauges whose accounts are known, by what is looked at.
 GAUGES: Final = ("long_leverage", "short_leverage", "band_pressure", "amplification", "crowd")
-ROWS_MAX: Final = 32  # symbols of each gauge, the worst
+ROWS_MAX: Final = 16  # symbols of each gauge, the worst
 ACCOUNTS_MAX: Final = 5  # of each symbol
 PATH_MAX: Final = 4
 USUAL_S: Final = 600.0
@@ -29,13 +29,15 @@ class Findings:
     """By symbol, (S,) each, and by account.
 
     usual: (2, S) slow mean of the leverage of longs and of shorts. leverage: (2, S) what it is.
-    side, away, forced, resting: of the worst band; away is a log distance. times: amplification.
+    weighed, side, away, forced, resting: of the worst band; away is a log distance.
+    times: amplification.
     path: (S, PATH_MAX) rows in the order in which a cascade reaches them, -1 none.
     who: (n, 3) gauge, row and account. amount: (n, 2) quote currency of the account, and of all.
     """
 
     usual: Floats
     leverage: Floats
+    weighed: Floats
     side: Ints
     away: Floats
     forced: Floats
@@ -74,7 +76,7 @@ def nothing(symbols: int) -> Findings:
     path = np.full((symbols, PATH_MAX), -1)
     side = np.zeros(symbols, np.int64)
     return Findings(
-        two, two, side, unknown, unknown, unknown, unknown, path, none, np.empty((0, 2))
+        two, two, unknown, side, unknown, unknown, unknown, unknown, path, none, np.empty((0, 2))
     )
 
 
@@ -91,6 +93,7 @@ def find(held: Exposure, seen: Survey, crowd: Floats, last: Findings, look_s: fl
     return Findings(
         usual=usual,
         leverage=leverage,
+        weighed=band.weighed,
         side=band.side,
         away=DISTANCES[band.step],
         forced=band.forced,
@@ -113,8 +116,6 @@ def _paths(seen: Survey, symbols: int) -> Ints:
 
 def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> tuple[Ints, Floats]:
     """Accounts of the worst symbols of each gauge; a loop over them, since they are few."""
-    worth = np.nan_to_num(seen.margins.worth)
-    geared = worth * held.leverage
     band, cascades = seen.pressure, seen.cascades
     who: list[Ints] = []
     amount: list[Floats] = []
@@ -131,23 +132,28 @@ def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> t
     for side, gauge, sign in ((FALL, "long_leverage", 1.0), (RISE, "short_leverage", -1.0)):
         for row in _worst(unusual[side], UNUSUAL):
             at = held.of_symbol(row)
-            add(gauge, row, np.maximum(sign * geared[at], 0.0), at)
-    away = log_away(seen.margins)
+            add(gauge, row, np.maximum(sign * _geared(held, seen, at), 0.0), at)
     for row in _worst(band.weighed, PRESSED):
         at = held.of_symbol(row)
         sign = 1.0 if band.side[row] == FALL else -1.0
-        inside = away[at] <= DISTANCES[band.step[row]]
-        add("band_pressure", row, np.where(inside, np.maximum(sign * worth[at], 0.0), 0.0), at)
+        some = seen.margins.of(at)
+        inside = log_away(some) <= DISTANCES[band.step[row]]
+        add("band_pressure", row, np.where(inside, np.maximum(sign * some.worth, 0.0), 0.0), at)
     for row in _worst(cascades.times, AMPLIFIED):
         at = held.of_symbol(row)
-        add("amplification", row, np.where(away[at] <= SHOCK, np.abs(worth[at]), 0.0), at)
+        some = seen.margins.of(at)
+        add("amplification", row, np.where(log_away(some) <= SHOCK, np.abs(some.worth), 0.0), at)
     for row in _worst(crowd, 0.0):
         at = held.of_symbol(row)
-        sign = np.sign(geared[at].sum())
-        add("crowd", row, np.maximum(sign * geared[at], 0.0), at)
+        geared = _geared(held, seen, at)
+        add("crowd", row, np.maximum(np.sign(geared.sum()) * geared, 0.0), at)
     if not who:
         return np.empty((0, 3), np.int64), np.empty((0, 2))
     return np.concatenate(who), np.concatenate(amount)
+
+
+def _geared(held: Exposure, seen: Survey, at: Ints) -> Floats:
+    return np.nan_to_num(seen.margins.worth[at]) * held.leverage[at]
 
 
 def _worst(value: Floats, above: float) -> list[int]:

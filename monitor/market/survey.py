@@ -12,12 +12,10 @@ from monitor.market.bands import (
     FALL,
     Margins,
     Pressure,
-    depth_by_distance,
     forced_by_distance,
     margins,
     pressure,
 )
-from monitor.market.depth import Depth
 from monitor.market.exposure import Exposure
 
 SHOCK: Final = 0.02  # log move that a cascade is tried with
@@ -55,16 +53,16 @@ class Survey:
     cascades: Cascades
 
 
-def survey(held: Exposure, depth: Depth, price: Floats) -> Survey:
-    """price: (S,) marks, or what stands for them."""
+def survey(held: Exposure, resting: Floats, price: Floats) -> Survey:
+    """resting: (S, 2, K) as bands.depth_by_distance has it. price: (S,) marks."""
     symbols = price.size
     found = margins(held, price)
     known = np.bincount(held.row, held.told & (held.position != 0.0), symbols) > 0.0
     forced = forced_by_distance(held, found, symbols)
+    graph = _graph(held, found, forced, resting)
     forced[~known | np.isnan(price)] = np.nan
-    resting = depth_by_distance(depth, np.arange(symbols))
     worth, leverage = _gearing(held, found, symbols)
-    told = _cascades(held, found, forced, resting)
+    told = _cascades(graph, forced)
     return Survey(
         found, worth, leverage, _set_leverage(held, known), pressure(forced, resting), told
     )
@@ -90,15 +88,14 @@ def _set_leverage(held: Exposure, known: Bools) -> Floats:
         return np.where(known | (count == 0.0), np.nan, total / count)
 
 
-def _cascades(held: Exposure, found: Margins, forced: Floats, resting: Floats) -> Cascades:
-    symbols = len(forced)
+def _cascades(graph: Graph, forced: Floats) -> Cascades:
+    symbols, resting = len(forced), graph.depth
     at_shock = np.nan_to_num(forced[..., _SHOCK_STEP])
     book = np.nan_to_num(resting[..., _SHOCK_STEP])
     matters = at_shock / np.maximum(book, 1.0)
     tried = np.argsort(-matters.ravel(), kind="stable")[:MOVERS_MAX]
     tried = tried[at_shock.ravel()[tried] > 0.0]
     mover, direction = np.divmod(tried, 2)
-    graph = _graph(held, found, resting, symbols)
     came = spread(graph, mover, direction, shock=SHOCK)
     each = came.times(LEAST * book[mover, direction])
     times = np.where(np.isnan(forced[:, 0, 0]) | np.isnan(resting[:, 0, 0]), np.nan, 1.0)
@@ -109,31 +106,28 @@ def _cascades(held: Exposure, found: Margins, forced: Floats, resting: Floats) -
     return Cascades(times, mover, of_symbol, came)
 
 
-def _graph(held: Exposure, found: Margins, resting: Floats, symbols: int) -> Graph:
+def _graph(held: Exposure, found: Margins, forced: Floats, resting: Floats) -> Graph:
     """Pools of several symbols that could break are edges; all else is a table by distance."""
-    group, row = held.group, held.row
-    open_now = found.worth != 0.0
-    pools = found.spare.size
-    low, high = np.full(pools, symbols), np.full(pools, -1)
-    np.minimum.at(low, group[open_now], row[open_now])
-    np.maximum.at(high, group[open_now], row[open_now])
+    group, size = held.group, np.abs(found.slope)
+    total = np.bincount(group, np.where(np.isnan(size), 0.0, size), held.groups)
+    breaks = (found.spare > 0.0) & (found.spare < POOL_REACH * total)
+    near = np.flatnonzero(breaks[group] & (size > 0.0))
+    near_group, row = group[near], held.row[near]
+    low, high = np.full(held.groups, len(forced)), np.full(held.groups, -1)
+    np.minimum.at(low, near_group, row)
+    np.maximum.at(high, near_group, row)
     several = low < high
-    size = np.bincount(group, np.where(open_now, np.abs(found.slope), 0.0), pools)
-    breaks = several & (found.spare > 0.0) & (found.spare < POOL_REACH * size)
-    edge = np.flatnonzero(breaks[group] & open_now)
-    number = np.cumsum(breaks) - 1
-    alone = found.away.copy()
-    alone[several[group]] = np.nan
-    apart = Margins(found.worth, found.slope, found.spare, alone)
+    edge = near[several[near_group]]
+    number = np.cumsum(several) - 1
     return Graph(
         distances=DISTANCES,
-        forced=forced_by_distance(held, apart, symbols),
+        forced=np.maximum(forced - forced_by_distance(held, found, len(forced), edge), 0.0),
         depth=resting,
         pool=number[group[edge]],
-        symbol=row[edge],
+        symbol=held.row[edge],
         slope=found.slope[edge],
         worth=found.worth[edge],
-        spare=found.spare[breaks],
+        spare=found.spare[several],
     )
 
 
