@@ -42,10 +42,15 @@ def venue(scenario: str = "cascade", *, seconds: float = 150.0, onset_s: float =
 
 
 def levels(pipeline: Pipeline) -> dict[str, bytes]:
-    """The state of the market and of what judges it."""
+    """The state of the market and of what judges it, but for codes, which are our own."""
     state = pipeline.detection.state()
     names = ("market.", *(f"detector:{name}" for name in DETECTORS))
-    return {name: array.tobytes() for name, array in state.items() if name.startswith(names)}
+    codes = ("market.risk.exposure.key", "market.risk.found.who")
+    return {
+        name: array.tobytes()
+        for name, array in state.items()
+        if name.startswith(names) and name not in codes
+    }
 
 
 def whole(traffic: Traffic) -> market.Run:

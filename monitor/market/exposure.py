@@ -82,10 +82,10 @@ class Exposure:
         return np.where(self._sorted[near] == key, self._order[near], -1)
 
     def of_symbol(self, row: int) -> Ints:
-        """Places of all positions of one symbol."""
+        """Places of all positions of one symbol, in the order in which they were admitted."""
         edges = np.array([row, row + 1]) << ACCOUNT_BITS
         start, end = np.searchsorted(self._sorted, edges)
-        return self._order[start:end]
+        return np.sort(self._order[start:end])
 
     def _admitted(self, changes: Facts, names: Sequence[str]) -> tuple[Ints, Facts]:
         """The last change of each position, by place; makes room for new ones, by name."""
