@@ -94,8 +94,8 @@ class SurpriseBank:
 
     @property
     def warm(self) -> Bools:
-        """(Q, S) whether enough was learned for an opinion."""
-        return self.background.warm.reshape(self.signals, -1)
+        """(Q,) whether enough was learned of a signal for an opinion on any symbol."""
+        return np.asarray(self.background.warm.reshape(self.signals, self.symbols).any(axis=1))
 
     @property
     def _able(self) -> Bools:
@@ -251,7 +251,7 @@ class SurpriseBank:
         if settled.any():
             self.background.rebaseline(settled, self.noise.counting)
         unable = cold | ~self.background.heard
-        self.tail.learn(np.tile(unable.reshape(self.signals, -1), (SCALES, 1)))
+        self.tail.learn(np.tile(unable.reshape(self.signals, self.symbols), (SCALES, 1)))
         self.noise.learn(self.background.mean, unable)
         self._forget(cold | settled)
         self.best = np.zeros_like(self.best)

@@ -78,9 +78,7 @@ class Tail:
     @property
     def law(self) -> Callable[[Floats], Floats]:
         """What `decades` does now, whatever is learned later."""
-        return partial(
-            _decades, level=self.level, at_level=self.at_level, slope=self.slope
-        )
+        return partial(_decades, level=self.level, at_level=self.at_level, slope=self.slope)
 
     def decades(self, statistic: Floats) -> Floats:
         """(R, S) -> (R, S): k where a quiet stream exceeds the value once in 10^k bins."""

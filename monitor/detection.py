@@ -159,9 +159,9 @@ class Detection:
 
     def _not_warm(self) -> frozenset[str]:
         """Detectors that have learned too little for an opinion on any stream."""
-        warm = dict(zip(self.bursts.features, self.bursts.bank.warm.any(axis=1), strict=True))
+        warm = dict(zip(self.bursts.features, self.bursts.bank.warm, strict=True))
         banks = {name: getattr(d, "bank", None) for name, d in self.detectors.items()}
-        warm |= {name: bank.warm.any() for name, bank in banks.items() if bank is not None}
+        warm |= {name: bank.warm[0] for name, bank in banks.items() if bank is not None}
         return frozenset(name for name, known in warm.items() if not known)
 
     def _sightings(
@@ -272,9 +272,7 @@ class Detection:
     def _taught(self) -> dict[str, _Taught]:
         """The parts that quiet flow calibrates."""
         taught: dict[str, _Taught] = dict(self.bursts.alone())
-        for name, detector in self.detectors.items():
-            if isinstance(detector, _Taught):
-                taught[name] = detector
+        taught |= {n: part for n, part in self.detectors.items() if isinstance(part, _Taught)}
         return taught | {"test": self.test}
 
     def calibration(self) -> State:
@@ -296,7 +294,13 @@ class Detection:
 
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
-        parts |= {"bursts": self.bursts, "test": self.test, "roster": self.roster, "ring": self.ring, "desk": self.desk}
+        parts |= {
+            "bursts": self.bursts,
+            "test": self.test,
+            "roster": self.roster,
+            "ring": self.ring,
+            "desk": self.desk,
+        }
         return parts
 
     def state(self) -> State:

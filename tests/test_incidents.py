@@ -111,7 +111,9 @@ def test_what_begins_together_is_one_incident() -> None:
         ("open", "warning")
     ]
     told(found, 9, seen(4.5, "SOL", "order_burst", onset=40))
-    assert [sorted({s.symbol for s in case.streams}) for case in found.open] == [["BTC", "ETH", "SOL"]]
+    assert [sorted({s.symbol for s in case.streams}) for case in found.open] == [
+        ["BTC", "ETH", "SOL"]
+    ]
 
 
 def test_the_same_symbol_is_the_same_incident_however_late() -> None:
