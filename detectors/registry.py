@@ -15,6 +15,8 @@ BURSTS: dict[str, str] = {
     "order_burst": "order",
     "cancel_burst": "cancel",
     "leverage_burst": "leverage",
+    "liquidation_burst": "liquidation",
+    "reject_storm": "reject",
 }
 DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     **{signal: partial(Burst, signal, feature) for signal, feature in BURSTS.items()},

@@ -98,7 +98,15 @@ class Detectors(Section, frozen=True, kw_only=True):
     """
 
     disabled: list[
-        Literal["order_burst", "cancel_burst", "leverage_burst", "market_wide", "drift"]
+        Literal[
+            "order_burst",
+            "cancel_burst",
+            "leverage_burst",
+            "liquidation_burst",
+            "reject_storm",
+            "market_wide",
+            "drift",
+        ]
     ] = field(default_factory=list)
     background_s: Positive = 600.0
     delay_s: Positive = 20.0

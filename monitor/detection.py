@@ -165,9 +165,9 @@ class Detection:
 
     def _not_warm(self) -> frozenset[str]:
         """Detectors that have learned too little for an opinion on any stream."""
-        warm = dict(zip(self.bursts.features, self.bursts.bank.warm.any(axis=1), strict=True))
+        warm = dict(zip(self.bursts.features, self.bursts.bank.warm, strict=True))
         banks = {name: getattr(d, "bank", None) for name, d in self.detectors.items()}
-        warm |= {name: bank.warm.any() for name, bank in banks.items() if bank is not None}
+        warm |= {name: bank.warm[0] for name, bank in banks.items() if bank is not None}
         return frozenset(name for name, known in warm.items() if not known)
 
     def _sightings(
@@ -282,9 +282,7 @@ class Detection:
     def _taught(self) -> dict[str, _Taught]:
         """The parts that quiet flow calibrates."""
         taught: dict[str, _Taught] = dict(self.bursts.alone())
-        for name, detector in self.detectors.items():
-            if isinstance(detector, _Taught):
-                taught[name] = detector
+        taught |= {n: part for n, part in self.detectors.items() if isinstance(part, _Taught)}
         return taught | {"test": self.test}
 
     def calibration(self) -> State:
@@ -312,8 +310,8 @@ class Detection:
             "roster": self.roster,
             "ring": self.ring,
             "desk": self.desk,
+            "market": self.market,
         }
-        parts["market"] = self.market
         return parts
 
     def state(self) -> State:

@@ -24,8 +24,14 @@ Said = dict[str, Any]
 
 def order(price: float, qty: float, *, side: str = "buy", at: float = 1.0, **more: object) -> Said:
     return {
-        "type": "order", "ts": round(at * S), "symbol": "X", "account": "m",
-        "order_id": 1, "side": side, "price": price, "qty": qty,
+        "type": "order",
+        "ts": round(at * S),
+        "symbol": "X",
+        "account": "m",
+        "order_id": 1,
+        "side": side,
+        "price": price,
+        "qty": qty,
         **more,
     }
 
