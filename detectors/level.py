@@ -65,18 +65,21 @@ _PER_STREAM = {
 class LevelOptions:
     """gauge: the level that is judged (see Levels). rising: whether high is bad, or low is.
 
-    sd: by which the logarithm is believed to wander before it was seen to.
+    sd: by which the logarithm is believed to wander before it was seen to. sd_min: at least so
+    much, whatever was seen.
     material: the level from which it matters; what is less bad counts as if it were this much.
     """
 
     gauge: str
     rising: bool
     sd: float = 0.5
+    sd_min: float = SD_MIN
     material: float | None = None
 
     def __post_init__(self) -> None:
-        if self.sd <= 0.0:
-            raise ValueError(f"sd must be positive, was {self.sd}")
+        for name, value in (("sd", self.sd), ("sd_min", self.sd_min)):
+            if value <= 0.0:
+                raise ValueError(f"{name} must be positive, was {value}")
         if self.material is not None and self.material <= 0.0:
             raise ValueError(f"material must be positive, was {self.material}")
 
@@ -210,7 +213,7 @@ class Level:
         seen = np.sort(samples, axis=1).sum(axis=1, keepdims=True)
         pooled = (PRIOR_SAMPLES * self.options.sd**2 + squares) / (PRIOR_SAMPLES + seen)
         own = PRIOR_SAMPLES * pooled + self.squares * per_block
-        self.variance = np.maximum(own / (PRIOR_SAMPLES + samples), SD_MIN**2)
+        self.variance = np.maximum(own / (PRIOR_SAMPLES + samples), self.options.sd_min**2)
         self.known = PRIOR_SAMPLES + samples + np.minimum(seen, POOLED_MAX)
         self.mean = self.total / np.maximum(self.weight, 1e-9)
 

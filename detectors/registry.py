@@ -17,6 +17,16 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     "thin_book": lambda options: Level(
         "thin_book", LevelOptions(gauge="near_depth", rising=False, sd=0.7), options
     ),
+    "index_lag": lambda options: Level(
+        "index_lag",
+        LevelOptions(gauge="index_age", rising=True, sd_min=0.3, material=2.0),
+        options,
+    ),
+    "mark_divergence": lambda options: Level(
+        "mark_divergence",
+        LevelOptions(gauge="mark_distance", rising=True, sd_min=0.3, material=10.0),
+        options,
+    ),
     "drift.order": lambda options: Drift("order", options),
     "drift.cancel": lambda options: Drift("cancel", options),
     "drift.leverage": lambda options: Drift("leverage", options),

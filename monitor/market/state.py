@@ -9,9 +9,9 @@ from numpy.typing import NDArray
 from detectors.base import Floats, Levels, State, nest, unnest
 from monitor.features import Built
 from monitor.market.depth import MEND_MEMORY_S, Depth
-from monitor.market.gauges import GAUGES
-from monitor.market.prices import Prices
-from monitor.rows import cells
+from monitor.market.gauges import DRIFT_MAX, GAUGES, TRADED_NS
+from monitor.market.prices import VOLATILITY_S, Prices
+from monitor.rows import cell_price, cells
 from monitor.settled import Settled
 
 LOOK_S: Final = 1.0  # seconds of venue time from one look at the levels to the next
@@ -26,7 +26,9 @@ class Market:
         self.depth = Depth()
         self.prices = Prices()
         self.now_ns = 0
-        self._memory = float(np.exp(-self.every * bin_ns / 1e9 / MEND_MEMORY_S))
+        look_s = self.every * bin_ns / 1e9
+        self._memory = float(np.exp(-look_s / MEND_MEMORY_S))
+        self._keep = float(np.exp(-look_s / VOLATILITY_S))
 
     def update(self, built: Built) -> Levels:
         """Take in the bins of a frame; the levels as its looks found them."""
@@ -52,7 +54,16 @@ class Market:
         """(S, G) the levels now."""
         traded = np.flatnonzero(np.isfinite(self.prices.trade))
         self.depth.settle(traded, cells(self.prices.trade[traded]), self._memory)
+        self.prices.look(self._keep)
         return np.column_stack([gauge(self) for gauge in GAUGES.values()])
+
+    def price(self) -> Floats:
+        """(S,) where the market is: the last trade, or the touch of a sound book where the last
+        trade is old; NaN where neither is known."""
+        traded = self.now_ns - self.prices.trade_ns <= TRADED_NS
+        sound = (self.depth.base >= 0) & (self.depth.drift() <= DRIFT_MAX)
+        touch = np.where(sound, cell_price(self.depth.base + self.depth.touch), np.nan)
+        return np.where(traded, self.prices.trade, touch)
 
     def _parts(self) -> dict[str, "Depth | Prices"]:
         return {"depth": self.depth, "prices": self.prices}
