@@ -68,6 +68,7 @@ class LevelOptions:
     sd: by which the logarithm is believed to wander before it was seen to. sd_min: at least so
     much, whatever was seen.
     material: the level from which it matters; what is less bad counts as if it were this much.
+    looks_min: smoothings over fewer looks say nothing, so that what passes is no alarm.
     """
 
     gauge: str
@@ -75,11 +76,14 @@ class LevelOptions:
     sd: float = 0.5
     sd_min: float = SD_MIN
     material: float | None = None
+    looks_min: int = 1
 
     def __post_init__(self) -> None:
         for name, value in (("sd", self.sd), ("sd_min", self.sd_min)):
             if value <= 0.0:
                 raise ValueError(f"{name} must be positive, was {value}")
+        if not 1 <= self.looks_min <= LOOKS[-1]:
+            raise ValueError(f"looks_min must be 1 to {LOOKS[-1]}, was {self.looks_min}")
         if self.material is not None and self.material <= 0.0:
             raise ValueError(f"material must be positive, was {self.material}")
 
@@ -101,6 +105,7 @@ class Level:
         self._sign = 1.0 if options.rising else -1.0
         block_s = BLOCK * burst.bin_ns / 1e9
         self._bin_s = burst.bin_ns / 1e9
+        self._speaks = _LOOKS[:, None] >= options.looks_min
         self._look_bins = max(1, round(1.0 / self._bin_s))
         self._decay = float(np.exp(-block_s / BACKGROUND_S))
         self._fade = float(np.exp(-block_s / MEMORY_S))
@@ -168,7 +173,7 @@ class Level:
         self.smooth = np.where(fresh, x, np.where(known, moved, self.smooth))
         heard = known & self.warm
         away = np.where(heard, self.smooth - self.mean, 0.0)
-        z2 = np.maximum(away, 0.0) ** 2 / self.variance
+        z2 = np.where(self._speaks, np.maximum(away, 0.0) ** 2 / self.variance, 0.0)
         nats = 0.5 * self.known * np.log1p(z2 / self.known)
         self.tail.watch(np.arange(SMOOTHINGS), np.where(heard, nats, -np.inf))
         decades = self.tail.decades(nats)

@@ -24,7 +24,8 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     ),
     "mark_divergence": lambda options: Level(
         "mark_divergence",
-        LevelOptions(gauge="mark_distance", rising=True, sd_min=0.3, material=10.0),
+        # Trades run ahead of every mark for a second or two.
+        LevelOptions(gauge="mark_distance", rising=True, sd_min=0.3, material=10.0, looks_min=4),
         options,
     ),
     "drift.order": lambda options: Drift("order", options),

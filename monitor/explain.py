@@ -25,6 +25,14 @@ EVENTS: Final = {
     "fill": "fills",
     "liquidation": "liquidations",
     "reject": "rejects",
+    "index_age": "a late index",
+    "mark_distance": "a mark away from trades",
+}
+# What a level came to, what is usual, and where.
+LEVELS: Final = {
+    "index_age": "Index {0:.0f} s behind its mark, where up to {1:.0f} s are usual, on {2}",
+    "mark_distance": "Mark {0:.0f} basis points farther from trades than moves of ten seconds "
+    "explain, where up to {1:.0f} are usual, on {2}",
 }
 
 
@@ -81,7 +89,9 @@ def _summary(
     lead = (symbols or ranked)[0]  # a name says more than "the whole venue", if it is loud too
     alike = [seen for seen in ranked if seen.signal == lead.signal]
     since = _clock(case.onset_bin * bin_ns)
-    if lead.signal == "drift":
+    if lead.feature in LEVELS:
+        text = LEVELS[lead.feature].format(lead.observed, lead.expected, _some(alike))
+    elif lead.signal == "drift":
         text = f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
     else:
         text = f"{_events(lead)} at {_ratio(alike)} the expected rate on {_some(alike)}"

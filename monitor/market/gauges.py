@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 DEPTH_MIN: Final = 1.0  # quote currency, below which a book is as good as empty
 STALE_NS: Final = 30_000_000_000  # a mark this old says nothing of now
 TRADED_NS: Final = 10_000_000_000  # a trade this old is not where the market is
+ALIVE_NS: Final = 300_000_000_000  # a book without a trade for so long is no market
 DRIFT_MAX: Final = 0.05  # of a book whose touch stands for a trade
 MOVED: Final = 1e-3  # of the market, that a still index should have followed
 AGE_MIN_S: Final = 0.1

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from detectors.base import Floats, Levels, State, nest, unnest
 from monitor.features import Built
 from monitor.market.depth import MEND_MEMORY_S, Depth
-from monitor.market.gauges import DRIFT_MAX, GAUGES, TRADED_NS
+from monitor.market.gauges import ALIVE_NS, DRIFT_MAX, GAUGES, TRADED_NS
 from monitor.market.prices import VOLATILITY_S, Prices
 from monitor.rows import cell_price, cells
 from monitor.settled import Settled
@@ -58,12 +58,13 @@ class Market:
         return np.column_stack([gauge(self) for gauge in GAUGES.values()])
 
     def price(self) -> Floats:
-        """(S,) where the market is: the last trade, or the touch of a sound book where the last
-        trade is old; NaN where neither is known."""
-        traded = self.now_ns - self.prices.trade_ns <= TRADED_NS
+        """(S,) where the market is: the last trade, or the touch of a sound book where that is
+        some seconds old; NaN where neither is known."""
+        since_ns = self.now_ns - self.prices.trade_ns
         sound = (self.depth.base >= 0) & (self.depth.drift() <= DRIFT_MAX)
-        touch = np.where(sound, cell_price(self.depth.base + self.depth.touch), np.nan)
-        return np.where(traded, self.prices.trade, touch)
+        usable = sound & (since_ns <= ALIVE_NS)
+        touch = np.where(usable, cell_price(self.depth.base + self.depth.touch), np.nan)
+        return np.where(since_ns <= TRADED_NS, self.prices.trade, touch)
 
     def _parts(self) -> dict[str, "Depth | Prices"]:
         return {"depth": self.depth, "prices": self.prices}
