@@ -80,11 +80,13 @@ class Detail:
 
     onset_bin: bin in which the anomaly is estimated to have begun.
     observed, expected: what was counted since the onset, and what should have been.
+    feature: what drives each, where that is not the verdict's to say.
     """
 
     onset_bin: Ints
     observed: Floats
     expected: Floats
+    feature: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +99,11 @@ class Verdict:
     mixture: (T, M) evidence of many streams at once (see mixture.py), None where there is none.
     venue: the streams are the venue's own, not one a symbol.
     level: a level is judged, not a count (see level.py).
+    feed: the input itself is judged, which is told but is no evidence against the venue: streams
+    score above 0 where something is wrong with it.
+    silent: (T, S, F) cells of the frame that hold nothing only because the input is silent; None
+    where there are none. Whoever judges them next sees them as not observed.
+    names: of the streams, where they are not the symbols.
     """
 
     signal: str
@@ -106,6 +113,9 @@ class Verdict:
     mixture: Floats | None = None
     venue: bool = False
     level: bool = False
+    feed: bool = False
+    silent: Bools | None = None
+    names: tuple[str, ...] | None = None
 
     def feature_of(self, stream: int) -> str:
         """The column that drives one stream."""

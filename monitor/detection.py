@@ -7,21 +7,33 @@ from typing import Final, Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, State, Verdict, nest, unnest
+from detectors.base import Detector, Frame, State, Verdict, nest, unnest
 from detectors.correlated import CorrelatedTest, Evidence
+from detectors.feed_gap import ANY
 from detectors.level import Level
 from detectors.options import BurstOptions
 from detectors.registry import DETECTORS
 from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
 from monitor.bins import PartialFrame
+from monitor.blindness import Blindness, Reason, unheard
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
 from monitor.events import KINDS, NS_PER_S, Kind
 from monitor.explain import VENUE, describe
 from monitor.features import FrameBuilder, Roster
-from monitor.incidents import AccountEvidence, Case, Change, Desk, DeskOptions, Incident, Sighting
+from monitor.incidents import (
+    FEED,
+    AccountEvidence,
+    Case,
+    Change,
+    Desk,
+    DeskOptions,
+    Incident,
+    Sighting,
+)
 from monitor.market.state import Market
 
+FEED_DECADES: Final = 1e-4  # what a decade of a gap adds to its score
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
 HYSTERESIS_DECADES: Final = 1.0
 SIGHTINGS_MAX: Final = 100  # a bin; the loudest, and twice what an incident shows
@@ -97,31 +109,40 @@ class Detection:
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
         self.bins = 0
-        self._cold = self._not_warm()  # as the frame found them
-        self.seen = np.zeros(len(KINDS))
+        self.blindness = Blindness(self.detectors, len(KINDS))
 
     def steps(self, partials: Iterable[PartialFrame]) -> Iterator[Step]:
         """Judge closed bins, oldest first; to be run to its end. How bins are handed over, one at
         a time or many, changes nothing in what comes out."""
         for built in self.frames.build(partials):
             frame = replace(built.frame, levels=self.market.update(built))
-            self._cold = self._not_warm()
-            verdicts = [detector.update(frame) for detector in self.detectors.values()]
+            self.blindness.found()
+            verdicts = self._verdicts(frame)
             bursts = [v for v in verdicts if v.mixture is not None]
             venue = [v for v in verdicts if v.venue]
             levels = [v for v in verdicts if v.level]
             evidence = self.test.update(frame.bin, bursts, venue, levels)
-            seen = frame.values.sum(axis=1)
+            counts = frame.values.sum(axis=1)
             for at, held in enumerate(built.bins):
                 now = frame.bin + at
                 self.bins += 1
-                self.seen += seen[at]
+                self.blindness.judged(at, verdicts, counts[at])
                 self.ring.append(now, held.keys)
                 sightings = self._sightings(at, verdicts, evidence)
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)
                 incidents = [self._describe(change, case, now) for change, case in changes]
                 yield Step(now, (now + 1) * self.bin_ns, at, verdicts, score, incidents)
+
+    def _verdicts(self, frame: Frame) -> list[Verdict]:
+        """Of all detectors; what one finds silent, those after it do not see."""
+        verdicts = []
+        for detector in self.detectors.values():
+            verdict = detector.update(frame)
+            verdicts.append(verdict)
+            if verdict.silent is not None:
+                frame = unheard(frame, verdict.silent)
+        return verdicts
 
     def _describe(self, change: Change, case: Case, at_bin: int) -> Incident:
         return describe(
@@ -130,34 +151,16 @@ class Detection:
             at_bin=at_bin,
             bin_ns=self.bin_ns,
             accounts=self._accounts(case),
-            trust=self._trust(),
+            trust=self._trust(case),
         )
 
     def open_incidents(self) -> list[Incident]:
         """What is open now, as it would be told; for whoever starts to look after a restart."""
         return [self._describe("update", case, case.told_bin) for case in self.desk.open]
 
-    def blind(self) -> dict[str, str]:
+    def blind(self) -> dict[str, Reason]:
         """Signals that cannot speak, with the reason."""
-        able: dict[str, str | None] = {}
-        for name, detector in self.detectors.items():
-            feature = getattr(detector, "feature", None)
-            if isinstance(detector, Level):
-                able[detector.signal] = detector.blind
-            elif feature is not None and not self.seen[Kind[feature.upper()]]:
-                able.setdefault(detector.signal, "no_input")
-            else:  # one input is enough for a signal that has several
-                able[detector.signal] = "warming_up" if name in self._cold else None
-        return {signal: reason for signal, reason in able.items() if reason is not None}
-
-    def _not_warm(self) -> frozenset[str]:
-        """Detectors that have learned too little for an opinion on any stream."""
-        banks = {name: getattr(d, "bank", None) for name, d in self.detectors.items()}
-        return frozenset(
-            name
-            for name, bank in banks.items()
-            if bank is not None and not bank.background.warm.any()
-        )
+        return self.blindness.reasons()
 
     def _sightings(
         self,
@@ -182,6 +185,8 @@ class Detection:
             for verdict, alone in zip(venue, evidence.alone, strict=True):
                 found += self._of(verdict, at, alone[at], alone[at] >= least)
         for verdict in verdicts:
+            if verdict.feed:
+                found += self._of_feed(verdict, at)
             if verdict.signal == "drift":
                 drifted = np.isfinite(verdict.score[at])
                 score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
@@ -199,7 +204,7 @@ class Detection:
             Sighting(
                 signal=verdict.signal,
                 symbol=VENUE if verdict.venue else self.roster.symbols[stream],
-                feature=verdict.feature_of(stream),
+                feature=why.feature[i] if why.feature else verdict.feature_of(stream),
                 score=float(scores[stream]),
                 onset_bin=int(why.onset_bin[i]),
                 observed=float(why.observed[i]),
@@ -207,6 +212,26 @@ class Detection:
             )
             for i, stream in enumerate(streams.tolist())
         ]
+
+    def _of_feed(self, verdict: Verdict, at: int) -> list[Sighting]:
+        """What is wrong with the input; one sighting where it is wrong for all of it."""
+        score = verdict.score[at]
+        found = self._of(verdict, at, score, score > 0.0)
+        options = self.desk.options
+        for seen in found:
+            least = options.info if seen.feature in KINDS else options.warning
+            seen.score = least + seen.score * FEED_DECADES  # so that the widest is the one kept
+        if not 1 < len(found) == np.count_nonzero(np.isfinite(score)):
+            return found
+        kinds = {seen.feature for seen in found}
+        score_whole = options.warning + float(score.max()) * FEED_DECADES
+        first = min(found, key=lambda seen: seen.onset_bin)
+        expected = float(np.sort([seen.expected for seen in found]).sum())
+        feature = first.feature if len(kinds) == 1 else ANY
+        whole = Sighting(
+            verdict.signal, VENUE, feature, score_whole, first.onset_bin, 0.0, expected
+        )
+        return [whole]
 
     def _accounts(self, case: Case) -> list[AccountEvidence]:
         """The busiest accounts of each signal over the case's symbols since its onset."""
@@ -217,7 +242,10 @@ class Detection:
                 Kind[seen.feature.upper()] << KIND_SHIFT
                 | self._names.symbols[seen.symbol] << ACCOUNT_BITS
                 for seen in case.streams
-                if seen.signal == signal and seen.symbol != VENUE and seen.feature in KINDS
+                if seen.signal == signal
+                and seen.symbol != VENUE
+                and seen.feature in KINDS
+                and seen.signal not in FEED
             ]
             found += [
                 AccountEvidence(top.account, signal, top.share, top.count)
@@ -225,9 +253,12 @@ class Detection:
             ]
         return found
 
-    def _trust(self) -> dict[str, float | str | list[str]]:
+    def _trust(self, case: Case) -> dict[str, float | str | list[str]]:
+        symbols = sorted(case.symbols() & self._names.symbols.keys())
+        rows = self.roster.row_of[[self._names.symbols[name] for name in symbols]].tolist()
         return {
             "blind": sorted(self.blind()),
+            "blind_for": self.blindness.of_streams(symbols, rows),
             "calibration": self.calibrated,
             "quiet_hours": round(self.quiet_hours, 3),
             "null_check": round(self.test.check.ratio, 3),
@@ -289,7 +320,7 @@ class Detection:
 
     def state(self) -> State:
         """Everything that the next step depends on, as plain arrays."""
-        state: State = {"bins": np.array(self.bins), "seen": self.seen.copy()}
+        state: State = {"bins": np.array(self.bins), "seen": self.blindness.seen.copy()}
         for name, part in self._parts().items():
             state |= nest(name, part.state())
         return state
@@ -297,7 +328,7 @@ class Detection:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken; the names it refers to are in place."""
         self.bins = int(state["bins"])
-        self.seen = np.array(state["seen"], dtype=np.float64)
+        self.blindness.seen = np.array(state["seen"], dtype=np.float64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
-        self._cold = self._not_warm()
+        self.blindness.found()

@@ -19,12 +19,15 @@ AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
 VENUE: Final = "*"
 LEAD: Final = 0.5  # of the loudest score, that a symbol's needs to be what the sentence is about
 EVENTS: Final = {
+    "any": "events",
     "order": "orders",
     "cancel": "cancels",
     "leverage": "leverage changes",
     "fill": "fills",
     "liquidation": "liquidations",
     "reject": "rejects",
+    "book": "books",
+    "mark": "marks",
     "index_age": "a late index",
     "mark_distance": "a mark away from trades",
 }
@@ -91,6 +94,9 @@ def _summary(
     since = _clock(case.onset_bin * bin_ns)
     if lead.feature in LEVELS:
         text = LEVELS[lead.feature].format(lead.observed, lead.expected, _some(alike))
+    elif lead.signal == "feed_gap":
+        missed = round(sum(seen.expected for seen in alike))
+        text = f"No {_events(lead).lower()} of {_some(alike)}, where {missed:,} were expected,"
     elif lead.signal == "drift":
         text = f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
     else:

@@ -60,6 +60,13 @@ def _fresh(market: "Market") -> Bools:
     return np.asarray(market.now_ns - market.prices.told_ns <= STALE_NS)
 
 
+# Kinds of event without which a gauge is not known.
+INPUTS: Final[dict[str, tuple[str, ...]]] = {
+    "near_depth": ("order", "cancel"),
+    "index_age": ("mark",),
+    "mark_distance": ("mark",),
+}
+
 GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
     "near_depth": near_depth,
     "index_age": index_age,
