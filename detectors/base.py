@@ -32,6 +32,21 @@ NO_LEVELS: Final = Levels()
 
 
 @dataclass(frozen=True, slots=True)
+class Feeds:
+    """How each partition of the input fared in the bins of a frame; rows are only ever added.
+
+    names: (P,) of partitions. values: (T, P, 3) events in time, events late, and the median of
+    broker timestamp less event time, milliseconds, NaN where that is not known.
+    """
+
+    names: tuple[str, ...] = ()
+    values: Floats = field(default_factory=lambda: np.empty((0, 0, 3)))
+
+
+NO_FEEDS: Final = Feeds()
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Consecutive closed bins of the venue, at least one, all of them in one block.
 
@@ -42,7 +57,7 @@ class Frame:
     observed. Rows are only ever added, from one frame to the next.
     features: (F,) names of the columns.
     skipped: bins left out before the first one because the venue was silent.
-    levels: see Levels.
+    levels, feeds: see Levels and Feeds.
     """
 
     bin: int
@@ -50,6 +65,7 @@ class Frame:
     features: tuple[str, ...]
     skipped: int = 0
     levels: Levels = NO_LEVELS
+    feeds: Feeds = NO_FEEDS
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or not len(self.values):

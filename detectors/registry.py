@@ -4,6 +4,7 @@ from collections.abc import Callable
 
 from detectors.base import Detector
 from detectors.burst import Burst
+from detectors.clock_skew import ClockSkew
 from detectors.drift import Drift
 from detectors.feed_gap import FeedGap
 from detectors.level import Level, LevelOptions
@@ -13,6 +14,7 @@ from detectors.options import BurstOptions
 # What judges the input stands first: what it finds silent, the others do not see.
 DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     "feed_gap": FeedGap,
+    "clock_skew": ClockSkew,
     "order_burst": lambda options: Burst("order_burst", "order", options),
     "cancel_burst": lambda options: Burst("cancel_burst", "cancel", options),
     "leverage_burst": lambda options: Burst("leverage_burst", "leverage", options),

@@ -12,7 +12,7 @@ So lateness is judged inside one partition, event by event, and the content of a
 depend on how partitions interleave.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.columns import Columns, Recoding
+from monitor.feeds import Feed, Tally, sampled_delays
 from monitor.records import Partition
 from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 
@@ -34,6 +35,7 @@ class PartialFrame:
     keys: (n,) one key an event, in no particular order (see Columns.keys).
     skipped: bins since the last frame that are left out, because nothing happened for so long.
     depth, facts: what the events say besides, in no particular order either (see rows.py).
+    feeds: how partitions fared, by name.
     """
 
     bin: int
@@ -41,6 +43,7 @@ class PartialFrame:
     skipped: int = 0
     depth: Rows = NO_DEPTH
     facts: Rows = NO_FACTS
+    feeds: Sequence[Feed] = ()
 
 
 @dataclass(slots=True)
@@ -50,11 +53,19 @@ class _Open:
     keys: list[NDArray[np.int64]] = field(default_factory=list)
     depth: list[Rows] = field(default_factory=list)
     facts: list[Rows] = field(default_factory=list)
+    tallies: dict[Partition, Tally] = field(default_factory=dict)
+    feeds: list[Feed] = field(default_factory=list)
 
     def closed(self, index: int, skipped: int) -> PartialFrame:
         keys = np.concatenate([np.empty(0, np.int64), *self.keys])
         depth, facts = joined(self.depth, NO_DEPTH), joined(self.facts, NO_FACTS)
-        return PartialFrame(index, keys, skipped, depth, facts)
+        feeds = self.feeds + [tally.closed(origin) for origin, tally in self.tallies.items()]
+        feeds.sort(key=lambda feed: (feed.topic, feed.partition))
+        return PartialFrame(index, keys, skipped, depth, facts, feeds)
+
+    def tally(self, origin: Partition) -> Tally:
+        """A partition's own part."""
+        return self.tallies.setdefault(origin, Tally())
 
     def recode(self, recoding: Recoding) -> None:
         self.keys = [recoding.apply(part) for part in self.keys]
@@ -100,7 +111,9 @@ class PartitionClock:
 class Fold:
     """Collects columns into bins and gives the bins up as they close."""
 
-    def __init__(self, *, bin_ns: int, lateness_ns: int, silence_bins: int) -> None:
+    def __init__(
+        self, *, bin_ns: int, lateness_ns: int, silence_bins: int, tallies: bool = True
+    ) -> None:
         for name, value in (("bin_ns", bin_ns), ("silence_bins", silence_bins)):
             if value < 1:
                 raise ValueError(f"{name} must be positive, was {value}")
@@ -109,6 +122,7 @@ class Fold:
         self.bin_ns = bin_ns
         self.lateness_ns = lateness_ns
         self.silence_bins = silence_bins
+        self._tallies = tallies  # whether partitions are those of events
         self.partitions: dict[Partition, PartitionClock] = {}
         self.next_bin: int | None = None
         self.last_full_bin: int | None = None
@@ -135,13 +149,18 @@ class Fold:
         if columns.ts.size:
             clocks = np.maximum.accumulate(np.concatenate(([state.clock_ns], columns.ts)))
             bins = columns.ts // self.bin_ns
-            closed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
+            own_closed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
             floor = state.floor_bin if self.next_bin is None else self.next_bin
-            closed = np.maximum(closed, max(floor, state.floor_bin))
+            closed = np.maximum(own_closed, max(floor, state.floor_bin))
             state.clock_ns = int(clocks[-1])
             late = bins < closed
             if late.any():
                 late_total = self._late_total(columns, late, state)
+                if self._tallies:
+                    at = np.flatnonzero(late)
+                    own = bins[at] < np.maximum(own_closed[at], state.floor_bin)
+                    seen = np.maximum(clocks[at], closed[at] * self.bin_ns)
+                    self._tally_late(columns, at, own, seen, state)
                 on_time = np.flatnonzero(~late)
                 columns, bins, clocks = columns.take(on_time), bins[on_time], clocks[on_time]
             self._collect(columns, bins, clocks, state)
@@ -154,6 +173,45 @@ class Fold:
         if columns.raw.offsets[0] >= state.counted:
             return int(late.sum())
         return sum(columns.offset_at(int(i)) >= state.counted for i in np.flatnonzero(late))
+
+    def _tally_late(
+        self,
+        columns: Columns,
+        late: NDArray[np.int64],
+        own: NDArray[np.bool_],
+        clocks: NDArray[np.int64],
+        state: PartitionClock,
+    ) -> None:
+        """Count late events where the partition's clock stood when they came.
+
+        late: (m,) which events. own: (m,) whether by the partition's own clock; what a restart
+        reads again may be late only because its bin was closed in time. clocks: (m,) at least the
+        first open bin, nanoseconds.
+        """
+        if columns.raw.offsets[0] < state.counted:
+            new = [columns.offset_at(int(i)) >= state.counted for i in late]
+            kept = own | np.array(new, np.bool_)
+            late, clocks = late[kept], clocks[kept]
+        bins = clocks // self.bin_ns
+        found, firsts, counts = np.unique(bins, return_index=True, return_counts=True)
+        for index, first, count in zip(found.tolist(), firsts.tolist(), counts, strict=True):
+            at = columns.offset_at(int(late[first])), int(clocks[first])
+            state.firsts.setdefault(index, at)
+            self._bin(index).tally(columns.origin).late += int(count)
+
+    def open_from(self, origin: Partition) -> int:
+        """The first bin that is open for a partition."""
+        state = self.partitions.get(origin)
+        own = NEVER if state is None else self._closed_before(state)
+        return own if self.next_bin is None else max(own, self.next_bin)
+
+    def add_feeds(self, origin: Partition, resume: Resume, frame: PartialFrame) -> None:
+        """Take over how partitions fared in a bin, as a shard has counted it; resume: from where
+        it must be read again while the bin is open."""
+        if frame.feeds:
+            state = self.partitions.setdefault(origin, PartitionClock())
+            state.firsts.setdefault(frame.bin, (resume.offset, resume.clock_ns))
+            self._bin(frame.bin).feeds += frame.feeds
 
     def _collect(
         self,
@@ -175,6 +233,8 @@ class Fold:
             self._bin(index).depth.append(rows)
         for index, rows in columns.facts.by_bin(bins):
             self._bin(index).facts.append(rows)
+        if self._tallies:
+            self._tally_delays(columns, bins)
         keys = columns.keys
         if (steps < 0).any():
             order = np.argsort(bins, kind="stable")
@@ -182,7 +242,22 @@ class Fold:
             starts = np.flatnonzero(np.diff(bins)) + 1
         edges = [0, *starts.tolist(), bins.size]
         for start, end in pairwise(edges):
-            self._bin(int(bins[start])).keys.append(keys[start:end])
+            held = self._bin(int(bins[start]))
+            held.keys.append(keys[start:end])
+            if self._tallies:
+                held.tally(columns.origin).events += end - start
+
+    def _tally_delays(self, columns: Columns, bins: NDArray[np.int64]) -> None:
+        """What a sample of a batch says of the partition's clock. bins: (n,) of its events."""
+        events, delays_ms = sampled_delays(columns)
+        own = bins[events]
+        order = np.argsort(own, kind="stable")
+        own, delays_ms = own[order], delays_ms[order]
+        edges = np.flatnonzero(np.diff(own)) + 1
+        for start, end in pairwise((0, *edges.tolist(), own.size)):
+            if start < end:
+                tally = self._bin(int(own[start])).tally(columns.origin)
+                tally.delays_ms.append(delays_ms[start:end])
 
     def _bin(self, index: int) -> _Open:
         return self._open.setdefault(index, _Open())

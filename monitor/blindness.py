@@ -8,8 +8,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Bools, Detector, Frame, Verdict
+from detectors.clock_skew import ClockSkew
 from detectors.level import Level
 from monitor.events import Kind
+from monitor.incidents import FEED
 from monitor.market.gauges import INPUTS
 
 Reason = Literal["no_input", "warming_up", "stale", "silent", "late", "stalled"]
@@ -24,19 +26,22 @@ def unheard(frame: Frame, silent: Bools) -> Frame:
     levels = frame.levels
     values = levels.values.copy()
     for g, name in enumerate(levels.names):
-        columns = [frame.features.index(kind) for kind in INPUTS[name] if kind in frame.features]
+        columns = [
+            frame.features.index(kind) for kind in INPUTS.get(name, ()) if kind in frame.features
+        ]
         values[:, :, g][silent[levels.at][:, :, columns].any(axis=2)] = np.nan
     observed = np.where(silent, np.nan, frame.values)
     return replace(frame, values=observed, levels=replace(levels, values=values))
 
 
 class Blindness:
-    """Kept bin by bin. seen: (K,) events of each kind so far. late: whether much comes late."""
+    """Kept bin by bin. seen: (K,) events of each kind so far. late: partitions whose events
+    mostly come late."""
 
     def __init__(self, detectors: Mapping[str, Detector], kinds: int) -> None:
         self._detectors = detectors
         self.seen = np.zeros(kinds)
-        self.late = False
+        self.late: list[str] = []
         self._verdicts: Sequence[Verdict] = ()
         self._at = 0
         self.found()
@@ -44,10 +49,19 @@ class Blindness:
     def found(self) -> None:
         """A frame begins. What is warm changes between blocks only, so not within the frame."""
         self._cold = {name for name, part in self._detectors.items() if not _warm(part)}
+        self._unfed = {n for n, part in self._detectors.items() if not getattr(part, "fed", True)}
 
-    def judged(self, at: int, verdicts: Sequence[Verdict], counts: NDArray[np.float64]) -> None:
+    def judged(
+        self,
+        at: int,
+        verdicts: Sequence[Verdict],
+        counts: NDArray[np.float64],
+        *,
+        late: list[str],
+    ) -> None:
         """Bin `at` of a frame was judged. counts: (K,) its events of each kind."""
         self.seen += counts
+        self.late = late
         self._verdicts, self._at = verdicts, at
 
     def reasons(self) -> dict[str, Reason]:
@@ -59,9 +73,9 @@ class Blindness:
             reason: Reason | None = "warming_up" if name in self._cold else None
             if reason is None and mute and mute[number] and detector.signal != "drift":
                 reason = "silent" if torn else "stale" if isinstance(detector, Level) else None
-            if reason is None and self.late:
+            if reason is None and self.late and detector.signal not in FEED:
                 reason = "late"
-            if not self._fed(detector):
+            if name in self._unfed or not self._fed(detector):
                 able.setdefault(detector.signal, "no_input")
             else:  # one input is enough for a signal that has several
                 able[detector.signal] = reason
@@ -70,7 +84,7 @@ class Blindness:
     def _fed(self, detector: Detector) -> bool:
         """Whether there ever was anything of what it needs."""
         if isinstance(detector, Level):
-            return all(self.seen[Kind[kind.upper()]] for kind in INPUTS[detector.gauge])
+            return all(self.seen[Kind[kind.upper()]] for kind in INPUTS.get(detector.gauge, ()))
         feature = getattr(detector, "feature", None)
         return bool(self.seen.any() if feature is None else self.seen[Kind[feature.upper()]])
 
@@ -89,7 +103,7 @@ class Blindness:
 
 def _warm(detector: Detector) -> bool:
     """Whether enough was learned for an opinion on some stream."""
-    if isinstance(detector, Level):
+    if isinstance(detector, Level | ClockSkew):
         return bool(detector.warm.any())
     bank = getattr(detector, "bank", None)
     return bank is None or bool(bank.background.warm.any())

@@ -97,7 +97,17 @@ class Detectors(Section, frozen=True, kw_only=True):
     """
 
     disabled: list[
-        Literal["order_burst", "cancel_burst", "leverage_burst", "market_wide", "drift"]
+        Literal[
+            "order_burst",
+            "cancel_burst",
+            "leverage_burst",
+            "market_wide",
+            "drift",
+            "index_lag",
+            "mark_divergence",
+            "feed_gap",
+            "clock_skew",
+        ]
     ] = field(default_factory=list)
     background_s: Positive = 600.0
     delay_s: Positive = 20.0
@@ -200,6 +210,7 @@ class Config(Section, frozen=True, kw_only=True):
             delay_s=d.delay_s,
             warm_up_s=d.warm_up_s,
             rebaseline_s=d.rebaseline_s,
+            lateness_s=self.input.lateness_s,
         )
 
     def desk_options(self) -> DeskOptions:

@@ -21,6 +21,7 @@ from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
 from monitor.events import KINDS, NS_PER_S, Kind
 from monitor.explain import VENUE, describe
 from monitor.features import FrameBuilder, Roster
+from monitor.feeds import FeedRoster
 from monitor.incidents import (
     FEED,
     AccountEvidence,
@@ -98,6 +99,7 @@ class Detection:
         self._names = names
         self.roster = Roster(names, symbols_max=symbols_max)
         self.frames = FrameBuilder(self.roster)
+        self.feeds = FeedRoster(bin_ns=burst.bin_ns)
         self.market = Market(bin_ns=burst.bin_ns)
         self.detectors: dict[str, Detector] = {
             name: make(burst)
@@ -115,7 +117,8 @@ class Detection:
         """Judge closed bins, oldest first; to be run to its end. How bins are handed over, one at
         a time or many, changes nothing in what comes out."""
         for built in self.frames.build(partials):
-            frame = replace(built.frame, levels=self.market.update(built))
+            feeds = self.feeds.panel([settled.feeds for settled in built.bins])
+            frame = replace(built.frame, levels=self.market.update(built), feeds=feeds)
             self.blindness.found()
             verdicts = self._verdicts(frame)
             bursts = [v for v in verdicts if v.mixture is not None]
@@ -126,7 +129,8 @@ class Detection:
             for at, held in enumerate(built.bins):
                 now = frame.bin + at
                 self.bins += 1
-                self.blindness.judged(at, verdicts, counts[at])
+                self.feeds.hear(feeds.values[at])
+                self.blindness.judged(at, verdicts, counts[at], late=self.feeds.late())
                 self.ring.append(now, held.keys)
                 sightings = self._sightings(at, verdicts, evidence)
                 score = float(evidence.score[at])
@@ -203,7 +207,7 @@ class Detection:
         return [
             Sighting(
                 signal=verdict.signal,
-                symbol=VENUE if verdict.venue else self.roster.symbols[stream],
+                symbol=self._name(verdict, stream),
                 feature=why.feature[i] if why.feature else verdict.feature_of(stream),
                 score=float(scores[stream]),
                 onset_bin=int(why.onset_bin[i]),
@@ -212,6 +216,11 @@ class Detection:
             )
             for i, stream in enumerate(streams.tolist())
         ]
+
+    def _name(self, verdict: Verdict, stream: int) -> str:
+        if verdict.venue:
+            return VENUE
+        return (verdict.names or self.roster.symbols)[stream]
 
     def _of_feed(self, verdict: Verdict, at: int) -> list[Sighting]:
         """What is wrong with the input; one sighting where it is wrong for all of it."""
@@ -258,6 +267,7 @@ class Detection:
         rows = self.roster.row_of[[self._names.symbols[name] for name in symbols]].tolist()
         return {
             "blind": sorted(self.blind()),
+            "late": self.blindness.late,
             "blind_for": self.blindness.of_streams(symbols, rows),
             "calibration": self.calibrated,
             "quiet_hours": round(self.quiet_hours, 3),
@@ -315,7 +325,7 @@ class Detection:
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
         parts |= {"test": self.test, "roster": self.roster, "ring": self.ring, "desk": self.desk}
-        parts["market"] = self.market
+        parts |= {"market": self.market, "feeds": self.feeds}
         return parts
 
     def state(self) -> State:

@@ -20,6 +20,7 @@ VENUE: Final = "*"
 LEAD: Final = 0.5  # of the loudest score, that a symbol's needs to be what the sentence is about
 EVENTS: Final = {
     "any": "events",
+    "clock": "a clock",
     "order": "orders",
     "cancel": "cancels",
     "leverage": "leverage changes",
@@ -95,8 +96,14 @@ def _summary(
     if lead.feature in LEVELS:
         text = LEVELS[lead.feature].format(lead.observed, lead.expected, _some(alike))
     elif lead.signal == "feed_gap":
+        alike = [seen for seen in alike if seen.symbol == VENUE] or alike
         missed = round(sum(seen.expected for seen in alike))
         text = f"No {_events(lead).lower()} of {_some(alike)}, where {missed:,} were expected,"
+    elif lead.signal == "clock_skew":
+        behind = lead.observed - lead.expected
+        side = "behind" if behind > 0.0 else "ahead of"
+        text = f"Event times of {_some(alike)} are {abs(behind):.1f} s {side} where they used to be"
+        text += " against the broker's clock,"
     elif lead.signal == "drift":
         text = f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
     else:

@@ -213,7 +213,8 @@ class Exporter(Collector):
             score = np.nan_to_num(verdict.score[step.at], nan=-np.inf)
             for row in np.argsort(-score, kind="stable")[: self._scores_max].tolist():
                 if score[row] >= SCORE_MIN:
-                    stream = verdict.signal, VENUE if verdict.venue else symbols[row]
+                    names = verdict.names or symbols
+                    stream = verdict.signal, VENUE if verdict.venue else names[row]
                     best[stream] = max(best.get(stream, 0.0), float(score[row]))
         for (signal, symbol), value in best.items():
             family.add_metric([signal, symbol], value)

@@ -19,8 +19,12 @@ SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "page")
 SCORE_MAX: Final = 99.0
 SYMBOLS_SHOWN: Final = 50
 # What is told but never pages alone: a drift, and what is wrong with the input itself.
-SEVERITY_MAX: Final[dict[str, Severity]] = {"drift": "info", "feed_gap": "warning"}
-FEED: Final = ("feed_gap",)  # signals of the input, which no account is behind
+SEVERITY_MAX: Final[dict[str, Severity]] = {
+    "drift": "info",
+    "feed_gap": "warning",
+    "clock_skew": "warning",
+}
+FEED: Final = ("feed_gap", "clock_skew")  # signals of the input, which no account is behind
 
 
 class SymbolEvidence(Struct, frozen=True):

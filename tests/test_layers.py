@@ -13,7 +13,7 @@ LAYER_0: Final = {"numpy", "scipy", "river", "detectors"}
 CORE: Final = [
     *("events", "records", "schema", "codec", "columns", "arrival", "bins", "features"),
     *("accounts", "incidents", "explain", "detection", "pipeline", "config", "textstate"),
-    *("intake", "frames", "merge", "shard", "rows", "settled", "blindness"),
+    *("intake", "frames", "merge", "shard", "rows", "settled", "blindness", "feeds"),
     *("market.state", "market.depth", "market.gauges", "market.prices"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
