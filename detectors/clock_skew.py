@@ -127,15 +127,15 @@ class ClockSkew:
     def _learn(self, delay: Floats, calm: NDArray[np.bool_]) -> None:
         """Of what is no step; a step that lasts is a new beginning."""
         lasting = self.run >= self._lasting
-        calm = calm | lasting
-        weight = np.where(lasting, 0.0, self.weight)
-        rate = np.maximum(1.0 - self._keep, 1.0 / (weight + 1.0))
+        rate = np.maximum(1.0 - self._keep, 1.0 / (self.weight + 1.0))
         away = np.where(calm, np.abs(delay - self.mean), 0.0)
-        spread = np.where(weight > 0.0, self.spread + rate * (away - self.spread), 0.0)
+        first = self.weight == 0.0
+        spread = np.where(first, 0.0, self.spread + rate * (away - self.spread))
         self.spread = np.where(calm, spread, self.spread)
         mean = self.mean + rate * (np.where(calm, delay, 0.0) - self.mean)
-        self.mean = np.where(calm, mean, self.mean)
-        self.weight = np.where(calm, weight + 1.0, self.weight)
+        self.mean = np.where(lasting, delay, np.where(calm, mean, self.mean))
+        weight = np.where(lasting, np.maximum(self.weight, self._warm), self.weight + 1.0)
+        self.weight = np.where(calm | lasting, weight, self.weight)
         self.run = np.where(lasting, 0.0, self.run)
 
     def state(self) -> State:
