@@ -21,7 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.columns import Columns, Recoding
-from monitor.feeds import Feed, Tally, sampled_delays
+from monitor.feeds import Feed, Tally, delays_by_bin, late_by_bin
 from monitor.records import Partition
 from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 
@@ -149,21 +149,21 @@ class Fold:
         if columns.ts.size:
             clocks = np.maximum.accumulate(np.concatenate(([state.clock_ns], columns.ts)))
             bins = columns.ts // self.bin_ns
-            own_closed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
+            passed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
             floor = state.floor_bin if self.next_bin is None else self.next_bin
-            closed = np.maximum(own_closed, max(floor, state.floor_bin))
+            closed = np.maximum(passed, max(floor, state.floor_bin))
             state.clock_ns = int(clocks[-1])
             late = bins < closed
-            if late.any():
+            if not late.any():
+                self._collect(columns, bins, clocks, state)
+            else:
                 late_total = self._late_total(columns, late, state)
-                if self._tallies:
-                    at = np.flatnonzero(late)
-                    own = bins[at] < np.maximum(own_closed[at], state.floor_bin)
-                    seen = np.maximum(clocks[at], closed[at] * self.bin_ns)
-                    self._tally_late(columns, at, own, seen, state)
                 on_time = np.flatnonzero(~late)
-                columns, bins, clocks = columns.take(on_time), bins[on_time], clocks[on_time]
-            self._collect(columns, bins, clocks, state)
+                self._collect(columns.take(on_time), bins[on_time], clocks[on_time], state)
+                if self._tallies:
+                    again = bins < np.maximum(passed, state.floor_bin)
+                    stood = np.maximum(clocks[:-1] // self.bin_ns, closed)
+                    self._tally_late(columns, late, again, clocks, stood)
         if len(columns.raw.offsets):
             state.position = columns.raw.offsets[-1] + 1
         return late_total
@@ -177,27 +177,21 @@ class Fold:
     def _tally_late(
         self,
         columns: Columns,
-        late: NDArray[np.int64],
-        own: NDArray[np.bool_],
+        late: NDArray[np.bool_],
+        again: NDArray[np.bool_],
         clocks: NDArray[np.int64],
-        state: PartitionClock,
+        stood: NDArray[np.int64],
     ) -> None:
-        """Count late events where the partition's clock stood when they came.
+        """Count late events in the bin where the partition's clock stood when they came.
 
-        late: (m,) which events. own: (m,) whether by the partition's own clock; what a restart
-        reads again may be late only because its bin was closed in time. clocks: (m,) at least the
-        first open bin, nanoseconds.
+        again: (n,) which are late even where a restart reads them again; what it reads again is
+        else late only because its bin was closed in time. stood: (n,) bins.
         """
-        if columns.raw.offsets[0] < state.counted:
-            new = [columns.offset_at(int(i)) >= state.counted for i in late]
-            kept = own | np.array(new, np.bool_)
-            late, clocks = late[kept], clocks[kept]
-        bins = clocks // self.bin_ns
-        found, firsts, counts = np.unique(bins, return_index=True, return_counts=True)
-        for index, first, count in zip(found.tolist(), firsts.tolist(), counts, strict=True):
-            at = columns.offset_at(int(late[first])), int(clocks[first])
-            state.firsts.setdefault(index, at)
-            self._bin(index).tally(columns.origin).late += int(count)
+        state = self.partitions[columns.origin]
+        for index, first, count in late_by_bin(columns, late, again, stood, state.counted):
+            at = columns.offset_at(first), int(clocks[first])
+            state.firsts[index] = min(at, state.firsts.get(index, at))
+            self._bin(index).tally(columns.origin).late += count
 
     def open_from(self, origin: Partition) -> int:
         """The first bin that is open for a partition."""
@@ -234,7 +228,8 @@ class Fold:
         for index, rows in columns.facts.by_bin(bins):
             self._bin(index).facts.append(rows)
         if self._tallies:
-            self._tally_delays(columns, bins)
+            for index, delays_ms in delays_by_bin(columns, bins):
+                self._bin(index).tally(columns.origin).delays_ms.append(delays_ms)
         keys = columns.keys
         if (steps < 0).any():
             order = np.argsort(bins, kind="stable")
@@ -246,18 +241,6 @@ class Fold:
             held.keys.append(keys[start:end])
             if self._tallies:
                 held.tally(columns.origin).events += end - start
-
-    def _tally_delays(self, columns: Columns, bins: NDArray[np.int64]) -> None:
-        """What a sample of a batch says of the partition's clock. bins: (n,) of its events."""
-        events, delays_ms = sampled_delays(columns)
-        own = bins[events]
-        order = np.argsort(own, kind="stable")
-        own, delays_ms = own[order], delays_ms[order]
-        edges = np.flatnonzero(np.diff(own)) + 1
-        for start, end in pairwise((0, *edges.tolist(), own.size)):
-            if start < end:
-                tally = self._bin(int(own[start])).tally(columns.origin)
-                tally.delays_ms.append(delays_ms[start:end])
 
     def _bin(self, index: int) -> _Open:
         return self._open.setdefault(index, _Open())

@@ -3,8 +3,9 @@
 Everything here is a whole number that does not depend on the order in which a bin was filled.
 """
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -80,6 +81,36 @@ def sampled_delays(columns: Columns) -> tuple[NDArray[np.int64], NDArray[np.int6
 
 
 _NONE: Final = np.empty(0, np.int64)
+
+
+def delays_by_bin(
+    columns: Columns, bins: NDArray[np.int64]
+) -> Iterator[tuple[int, NDArray[np.int64]]]:
+    """The sampled delays of each bin. bins: (n,) of the batch's events."""
+    events, delays_ms = sampled_delays(columns)
+    if events.size:
+        own = bins[events]
+        order = np.argsort(own, kind="stable")
+        own, delays_ms = own[order], delays_ms[order]
+        edges = np.flatnonzero(np.diff(own)) + 1
+        for start, end in pairwise((0, *edges.tolist(), own.size)):
+            yield int(own[start]), delays_ms[start:end]
+
+
+def late_by_bin(
+    columns: Columns,
+    late: NDArray[np.bool_],
+    again: NDArray[np.bool_],
+    stood: NDArray[np.int64],
+    counted: int,
+) -> Iterator[tuple[int, int, int]]:
+    """(bin, first event, events) of what came late, see Fold. counted: from this offset on nothing
+    is read again."""
+    at = np.flatnonzero(late)
+    if columns.raw.offsets[0] < counted:
+        at = np.array([i for i in at if again[i] or columns.offset_at(int(i)) >= counted], np.int64)
+    bins, firsts, counts = np.unique(stood[at], return_index=True, return_counts=True)
+    yield from zip(bins.tolist(), at[firsts].tolist(), counts.tolist(), strict=True)
 
 
 class FeedRoster:
