@@ -5,7 +5,9 @@ from functools import partial
 
 from detectors.base import Detector
 from detectors.burst import Burst
+from detectors.clock_skew import ClockSkew
 from detectors.drift import Drift
+from detectors.feed_gap import FeedGap
 from detectors.level import Level, LevelOptions
 from detectors.market_wide import MarketWide
 from detectors.options import BurstOptions
@@ -18,7 +20,10 @@ BURSTS: dict[str, str] = {
     "liquidation_burst": "liquidation",
     "reject_storm": "reject",
 }
+# What judges the input stands first: what it finds silent, the others do not see.
 DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
+    "feed_gap": FeedGap,
+    "clock_skew": ClockSkew,
     **{signal: partial(Burst, signal, feature) for signal, feature in BURSTS.items()},
     "market_wide": lambda options: MarketWide(("order", "cancel", "leverage"), options),
     "thin_book": lambda options: Level(
@@ -34,6 +39,17 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
         LevelOptions(
             gauge="struck_share", rising=True, sd=0.5, sd_min=0.35, material=0.2, looks_min=16
         ),
+        options,
+    ),
+    "index_lag": lambda options: Level(
+        "index_lag",
+        LevelOptions(gauge="index_age", rising=True, sd_min=0.3, material=2.0),
+        options,
+    ),
+    "mark_divergence": lambda options: Level(
+        "mark_divergence",
+        # Trades run ahead of every mark for a second or two.
+        LevelOptions(gauge="mark_distance", rising=True, sd_min=0.3, material=10.0, looks_min=4),
         options,
     ),
     "drift.order": lambda options: Drift("order", options),

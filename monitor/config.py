@@ -106,6 +106,12 @@ class Detectors(Section, frozen=True, kw_only=True):
             "reject_storm",
             "market_wide",
             "drift",
+            "thin_book",
+            "thin_book_clustering",
+            "index_lag",
+            "mark_divergence",
+            "feed_gap",
+            "clock_skew",
         ]
     ] = field(default_factory=list)
     background_s: Positive = 600.0
@@ -220,6 +226,7 @@ class Config(Section, frozen=True, kw_only=True):
             delay_s=d.delay_s,
             warm_up_s=d.warm_up_s,
             rebaseline_s=d.rebaseline_s,
+            lateness_s=self.input.lateness_s,
         )
 
     def desk_options(self) -> DeskOptions:

@@ -5,7 +5,7 @@ leaves the top of its signal leaves the exposition too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
+from monitor.blindness import Reason
 from monitor.codec import REASONS
 from monitor.detection import Budget, Step
 from monitor.events import KINDS
@@ -28,7 +29,7 @@ from monitor.intake import Taken
 from monitor.records import Partition
 from monitor.streams import StreamMetrics
 
-BLIND_REASONS: Final = ("no_input", "warming_up", "stale", "stalled")
+BLIND_REASONS: Final = get_args(Reason)
 STEP_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 DELAY_BUCKETS: Final = np.array([0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600.0])
 

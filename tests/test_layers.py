@@ -14,7 +14,8 @@ CORE: Final = [
     *("events", "records", "schema", "codec", "columns", "arrival", "bins", "features"),
     *("accounts", "incidents", "explain", "detection", "pipeline", "config", "textstate"),
     *("intake", "frames", "merge", "shard", "rows", "settled", "links", "rarity"),
-    *("market.state", "market.depth", "market.gauges", "market.prices", "market.clustering"),
+    *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
+    *("market.clustering",),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
 # What reaches for the machine: the clock, chance, the network, files.
