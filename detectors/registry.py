@@ -20,6 +20,12 @@ BURSTS: dict[str, str] = {
     "liquidation_burst": "liquidation",
     "reject_storm": "reject",
 }
+
+
+def _leverage(gauge: str) -> LevelOptions:
+    return LevelOptions(gauge=gauge, rising=True, sd=0.3, sd_min=0.1, material=4.0, looks_min=4)
+
+
 # What judges the input stands first: what it finds silent, the others do not see.
 DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     "feed_gap": FeedGap,
@@ -50,6 +56,34 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
         "mark_divergence",
         # Trades run ahead of every mark for a second or two.
         LevelOptions(gauge="mark_distance", rising=True, sd_min=0.3, material=10.0, looks_min=4),
+        options,
+    ),
+    "leverage_shift.long": lambda options: Level(
+        "leverage_shift", _leverage("long_leverage"), options
+    ),
+    "leverage_shift.short": lambda options: Level(
+        "leverage_shift", _leverage("short_leverage"), options
+    ),
+    "leverage_shift.set": lambda options: Level(
+        "leverage_shift", _leverage("set_leverage"), options
+    ),
+    "liquidation_band": lambda options: Level(
+        "liquidation_band",
+        LevelOptions(
+            gauge="band_pressure", rising=True, sd=0.5, sd_min=0.35, material=0.1, looks_min=4
+        ),
+        options,
+    ),
+    "cascade": lambda options: Level(
+        "cascade",
+        LevelOptions(
+            gauge="amplification", rising=True, sd=0.4, sd_min=0.25, material=1.3, looks_min=4
+        ),
+        options,
+    ),
+    "crowding": lambda options: Level(
+        "crowding",
+        LevelOptions(gauge="crowd", rising=True, sd=0.5, sd_min=0.35, material=1e-3, looks_min=16),
         options,
     ),
     "drift.order": lambda options: Drift("order", options),

@@ -73,6 +73,7 @@ class Input(Section, frozen=True, kw_only=True):
     lateness_s: how far behind its partition's clock an event may be.
     future_s: how far ahead of its broker timestamp (in a plain log: of its neighbours).
     silence_s: a venue without any event for this long is silent, not quiet.
+    positions_max: positions that are kept; changes of others are counted and passed over.
     """
 
     lateness_s: Seconds = 2.0
@@ -80,6 +81,7 @@ class Input(Section, frozen=True, kw_only=True):
     silence_s: Positive = 30.0
     record_bytes_max: Count = 1_048_576
     symbols_max: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
+    positions_max: Annotated[int, Meta(ge=1, le=10_000_000)] = 200_000
 
     @property
     def lateness_ns(self) -> int:
@@ -108,6 +110,10 @@ class Detectors(Section, frozen=True, kw_only=True):
             "drift",
             "thin_book",
             "thin_book_clustering",
+            "leverage_shift",
+            "liquidation_band",
+            "cascade",
+            "crowding",
             "index_lag",
             "mark_divergence",
             "feed_gap",

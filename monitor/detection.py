@@ -33,12 +33,14 @@ from monitor.incidents import (
     Incident,
     Sighting,
 )
+from monitor.market.notes import note
 from monitor.market.state import Market
 
 FEED_DECADES: Final = 1e-4  # what a decade of a gap adds to its score
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
 HYSTERESIS_DECADES: Final = 1.0
 SIGHTINGS_MAX: Final = 100  # a bin; the loudest, and twice what an incident shows
+HOLDERS_SHOWN: Final = 5
 QUIET_HOURS_MIN: Final = 24.0
 WEEK_NS: Final = 604_800 * NS_PER_S
 
@@ -99,13 +101,14 @@ class Detection:
         burst: BurstOptions,
         desk: DeskOptions,
         disabled: Sequence[str] = (),
+        positions_max: int = 200_000,
     ) -> None:
         self.bin_ns = burst.bin_ns
         self._names = names
         self.roster = Roster(names, symbols_max=symbols_max)
         self.frames = FrameBuilder(self.roster)
         self.feeds = FeedRoster(bin_ns=burst.bin_ns)
-        self.market = Market(bin_ns=burst.bin_ns)
+        self.market = Market(names, bin_ns=burst.bin_ns, positions_max=positions_max)
         features = {signal: what for signal, what in BURSTS.items() if signal not in disabled}
         self.bursts = Bursts(features, burst)
         self.detectors: dict[str, Detector] = {
@@ -167,8 +170,9 @@ class Detection:
             case,
             at_bin=at_bin,
             bin_ns=self.bin_ns,
-            accounts=self._accounts(case),
+            accounts=self._accounts(case, at_bin),
             trust=self._trust(case),
+            notes=() if change == "close" else self._notes(case, at_bin),
         )
 
     def open_incidents(self) -> list[Incident]:
@@ -274,8 +278,9 @@ class Detection:
         )
         return [whole]
 
-    def _accounts(self, case: Case) -> list[AccountEvidence]:
-        """The busiest accounts of each signal over the case's symbols since its onset."""
+    def _accounts(self, case: Case, at_bin: int) -> list[AccountEvidence]:
+        """The busiest accounts of each signal over the case's symbols since its onset; of levels,
+        those that have most of what they are made of."""
         found = []
         bins = range(case.onset_bin, case.active_bin + 1)
         for signal in dict.fromkeys(seen.signal for seen in case.streams):
@@ -292,7 +297,41 @@ class Detection:
                 AccountEvidence(top.account, signal, top.share, top.count)
                 for top in self.ring.top(streams, bins, self._names.accounts)
             ]
+            found += self._holders(case, signal, at_bin)
         return found
+
+    def _holders(self, case: Case, signal: str, at_bin: int) -> list[AccountEvidence]:
+        """The accounts with most of what a level is made of; count: their positions in it."""
+        told = self.market.risk.found(at_bin)
+        total = 0.0
+        held: dict[str, list[float]] = {}
+        for seen in case.streams:
+            if seen.signal != signal or seen.symbol not in self._names.symbols:
+                continue
+            codes, amounts = told.of(seen.feature, self._row(seen.symbol))
+            total += float(amounts[0, 1]) if codes.size else 0.0
+            for code, amount in zip(codes.tolist(), amounts[:, 0].tolist(), strict=True):
+                held.setdefault(self._names.accounts.names[code], []).append(amount)
+        ranked = sorted((-sum(parts), name) for name, parts in held.items())[:HOLDERS_SHOWN]
+        return [
+            AccountEvidence(name, signal, round(-amount / total, 4), len(held[name]))
+            for amount, name in ranked
+        ]
+
+    def _notes(self, case: Case, at_bin: int) -> list[str]:
+        """What the loudest stream of each signal means, in words."""
+        told = self.market.risk.found(at_bin)
+        ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
+        known = self._names.symbols.keys()
+        loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol in known}
+        notes = [
+            note(told, seen.feature, self._row(seen.symbol), self.roster.symbols)
+            for _, seen in sorted(loudest.items())
+        ]
+        return [text for text in notes if text is not None]
+
+    def _row(self, symbol: str) -> int:
+        return int(self.roster.row_of[self._names.symbols[symbol]])
 
     def _trust(self, case: Case) -> dict[str, float | str | list[str]]:
         symbols = sorted({seen.symbol for seen in case.streams} & self._names.symbols.keys())
@@ -352,6 +391,7 @@ class Detection:
         """Follow the name tables after they were compacted."""
         self.roster.recode(recoding)
         self.ring.recode(recoding)
+        self.market.risk.recode(recoding)
 
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}

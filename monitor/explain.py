@@ -40,6 +40,12 @@ SENTENCES: Final = {
 }
 
 LEVELS: Final = {
+    "long_leverage": "leverage of longs",
+    "short_leverage": "leverage of shorts",
+    "set_leverage": "leverage that accounts set",
+    "band_pressure": "forced notional over resting depth",
+    "amplification": "growth of forced orders under a shock",
+    "crowd": "crowding of the side that pays funding",
     "near_depth": "depth near the touch",
     "struck_share": "the share of orders and cancels that fall where the book is thin",
 }
@@ -53,6 +59,7 @@ def describe(
     bin_ns: int,
     accounts: Sequence[AccountEvidence],
     trust: dict[str, float | str | list[str]],
+    notes: Sequence[str] = (),
 ) -> Incident:
     """The incident that tells a change of a case at the end of a bin."""
     ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
@@ -67,7 +74,7 @@ def describe(
         symbols=[_evidence(seen) for seen in ranked[:SYMBOLS_SHOWN]],
         accounts=list(accounts),
         score=round(case.score, 3),
-        summary=_summary(change, case, ranked, at_bin, bin_ns, accounts),
+        summary=_summary(change, case, ranked, at_bin, bin_ns, accounts, notes),
         trust=trust,
     )
 
@@ -90,6 +97,7 @@ def _summary(
     at_bin: int,
     bin_ns: int,
     accounts: Sequence[AccountEvidence],
+    notes: Sequence[str],
 ) -> str:
     """One sentence: what, how much, where, since when, what moved first, who."""
     symbols = [
@@ -124,7 +132,10 @@ def _summary(
         text += f", with {' and '.join(others)}"
     leading = [a for a in accounts if a.signal == lead.signal]
     if leading and leading[0].share >= 0.2:
-        text += f"; {leading[0].account} made {leading[0].share:.0%} of them"
+        made = "has" if lead.feature in LEVELS else "made"
+        what = "it" if lead.feature in LEVELS else "them"
+        text += f"; {leading[0].account} {made} {leading[0].share:.0%} of {what}"
+    text += "".join(f"; {note}" for note in notes)
     if change == "close":
         minutes, seconds = divmod(round((at_bin - case.opened_bin) * bin_ns / NS_PER_S), 60)
         text += f"; over after {minutes} min {seconds:02d} s"

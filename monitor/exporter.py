@@ -94,6 +94,7 @@ class Exporter(Collector):
         self.watermark_ns: int | None = None
         self.budget = Budget()
         self.refused_total = 0
+        self.refused_positions_total = 0
         self.dropped_total = 0
         self._told: set[tuple[str, str]] = set()
         self.symbols = 0
@@ -182,6 +183,11 @@ class Exporter(Collector):
             "foreshock_refused_events",
             "Events of symbols beyond symbols_max.",
             value=self.refused_total,
+        )
+        yield CounterMetricFamily(
+            "foreshock_refused_positions",
+            "Changes of positions beyond positions_max.",
+            value=self.refused_positions_total,
         )
         yield CounterMetricFamily(
             "foreshock_dropped_messages",

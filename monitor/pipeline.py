@@ -62,6 +62,7 @@ class Pipeline:
             burst=self.config.burst_options(),
             desk=self.config.desk_options(),
             disabled=self.config.detectors.disabled,
+            positions_max=self.config.input.positions_max,
         )
         if self.calibration is not None:
             detection.calibrate(self.calibration)
@@ -105,7 +106,8 @@ class Pipeline:
         """Forget names that nothing refers to, now and then."""
         if not self.names.overgrown or self.intake.guard.holds_any:
             return
-        keys = [*self.fold.open_keys(), *self.detection.ring.keys()]
+        detection = self.detection
+        keys = [*self.fold.open_keys(), *detection.ring.keys(), *detection.market.risk.keys()]
         recoding = self.names.compact(keys, self.detection.roster.codes())
         self.fold.recode(recoding)
         self.detection.recode(recoding)

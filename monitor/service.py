@@ -166,6 +166,8 @@ class Service:
         self.exporter.budget = self.pipeline.detection.budget()
         self.exporter.streams.market = market_factors(self.pipeline.detection)
         self.exporter.refused_total = self.pipeline.detection.frames.refused_total
+        exposure = self.pipeline.detection.market.risk.exposure
+        self.exporter.refused_positions_total = exposure.refused_total
         self.exporter.dropped_total = self.outputs.dropped_total
         self.status.assigned = bool(clocks)
         self.status.ticked_s = now_s

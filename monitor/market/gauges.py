@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 TRUSTED_DRIFT: Final = 0.2  # of a book whose depth is judged
 SHARE_MIN: Final = 0.01
+PRESSURE_MIN: Final = 0.01
+CROWD_MIN: Final = 1e-4
 DEPTH_MIN: Final = 1.0  # quote currency, below which a book is as good as empty
 STALE_NS: Final = 30_000_000_000  # a mark this old says nothing of now
 TRADED_NS: Final = 10_000_000_000  # a trade this old is not where the market is
@@ -75,12 +77,49 @@ def _fresh(market: "Market") -> Bools:
     return np.asarray(market.now_ns - market.prices.told_ns <= STALE_NS)
 
 
+def long_leverage(market: "Market") -> Floats:
+    """(S,) leverage of long positions, weighted by what they are worth."""
+    return np.log(market.risk.seen.leverage[:, 0])
+
+
+def short_leverage(market: "Market") -> Floats:
+    """(S,) leverage of short positions, weighted by what they are worth."""
+    return np.log(market.risk.seen.leverage[:, 1])
+
+
+def set_leverage(market: "Market") -> Floats:
+    """(S,) mean of what accounts set, where the venue does not tell positions."""
+    return np.log(market.risk.seen.set_leverage)
+
+
+def band_pressure(market: "Market") -> Floats:
+    """(S,) forced notional over resting depth at the worst distance, see bands.pressure."""
+    pressed = np.log(np.maximum(market.risk.seen.pressure.weighed, PRESSURE_MIN))
+    return np.where(trusted(market), pressed, np.nan)
+
+
+def amplification(market: "Market") -> Floats:
+    """(S,) by how much forced orders would grow that a shock on the symbol sets off."""
+    return np.where(trusted(market), np.log(market.risk.seen.cascades.times), np.nan)
+
+
+def crowd(market: "Market") -> Floats:
+    """(S,) how crowded the side is that pays funding, see survey.crowd."""
+    return np.log(np.maximum(market.risk.crowd, CROWD_MIN))
+
+
 # Kinds of event without which a gauge is not known.
 INPUTS: Final[dict[str, tuple[str, ...]]] = {
     "near_depth": ("order", "cancel"),
     "struck_share": ("order", "cancel"),
     "index_age": ("mark",),
     "mark_distance": ("mark",),
+    "long_leverage": ("leverage",),
+    "short_leverage": ("leverage",),
+    "set_leverage": ("leverage",),
+    "band_pressure": ("leverage", "order", "cancel"),
+    "amplification": ("leverage", "order", "cancel"),
+    "crowd": ("leverage", "mark"),
 }
 
 GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
@@ -88,4 +127,10 @@ GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
     "struck_share": struck_share,
     "index_age": index_age,
     "mark_distance": mark_distance,
+    "long_leverage": long_leverage,
+    "short_leverage": short_leverage,
+    "set_leverage": set_leverage,
+    "band_pressure": band_pressure,
+    "amplification": amplification,
+    "crowd": crowd,
 }

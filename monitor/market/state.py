@@ -7,11 +7,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Floats, Levels, State, nest, unnest
+from monitor.columns import Names
 from monitor.features import Built
 from monitor.market.clustering import Clustering
 from monitor.market.depth import MEND_MEMORY_S, Depth
 from monitor.market.gauges import ALIVE_NS, DRIFT_MAX, GAUGES, TRADED_NS
 from monitor.market.prices import VOLATILITY_S, Prices
+from monitor.market.risk import Risk
 from monitor.rows import cell_price, cells
 from monitor.settled import Settled
 
@@ -21,15 +23,16 @@ LOOK_S: Final = 1.0  # seconds of venue time from one look at the levels to the 
 class Market:
     """Fed with every bin; looks at the levels at the end of each second."""
 
-    def __init__(self, *, bin_ns: int) -> None:
+    def __init__(self, names: Names, *, bin_ns: int, positions_max: int) -> None:
         self.bin_ns = bin_ns
         self.every = max(1, round(LOOK_S * 1e9 / bin_ns))
         self.depth = Depth()
         self.prices = Prices()
-        self.clustering = Clustering(look_s=self.every * bin_ns / 1e9)
+        look_s = self.every * bin_ns / 1e9
+        self.clustering = Clustering(look_s=look_s)
+        self.risk = Risk(names, look_s=look_s, positions_max=positions_max)
         self.struck = np.empty(0)  # (S,) share of changes in thin shells, at the last look
         self.now_ns = 0
-        look_s = self.every * bin_ns / 1e9
         self._memory = float(np.exp(-look_s / MEND_MEMORY_S))
         self._keep = float(np.exp(-look_s / VOLATILITY_S))
 
@@ -39,6 +42,7 @@ class Market:
         self.depth.resize(symbols)
         self.prices.resize(symbols)
         self.clustering.resize(symbols)
+        self.risk.resize(symbols)
         at, values = [], []
         for i, settled in enumerate(built.bins):
             self._apply(settled)
@@ -46,7 +50,7 @@ class Market:
             if end % self.every == 0:
                 self.now_ns = end * self.bin_ns
                 at.append(i)
-                values.append(self._look())
+                values.append(self._look(end - 1))
         shape = (len(at), symbols, len(GAUGES))
         return Levels(tuple(GAUGES), np.array(at, np.int64), np.array(values).reshape(shape))
 
@@ -54,13 +58,15 @@ class Market:
         self.clustering.apply(settled, self.depth)
         self.depth.apply(settled)
         self.prices.apply(settled)
+        self.risk.apply(settled, self.depth, self.prices)
 
-    def _look(self) -> Floats:
-        """(S, G) the levels now."""
+    def _look(self, at_bin: int) -> Floats:
+        """(S, G) the levels at the end of a bin."""
         traded = np.flatnonzero(np.isfinite(self.prices.trade))
         self.depth.settle(traded, cells(self.prices.trade[traded]), self._memory)
         self.struck = self.clustering.look(self.depth.bands())
         self.prices.look(self._keep)
+        self.risk.look(at_bin, self.depth, self.prices)
         return np.column_stack([gauge(self) for gauge in GAUGES.values()])
 
     def price(self) -> Floats:
@@ -72,8 +78,13 @@ class Market:
         touch = np.where(usable, cell_price(self.depth.base + self.depth.touch), np.nan)
         return np.where(since_ns <= TRADED_NS, self.prices.trade, touch)
 
-    def _parts(self) -> dict[str, Depth | Prices | Clustering]:
-        return {"depth": self.depth, "prices": self.prices, "clustering": self.clustering}
+    def _parts(self) -> dict[str, Depth | Prices | Clustering | Risk]:
+        return {
+            "depth": self.depth,
+            "prices": self.prices,
+            "clustering": self.clustering,
+            "risk": self.risk,
+        }
 
     def state(self) -> State:
         """Everything that the next bin depends on."""

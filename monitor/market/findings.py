@@ -1,0 +1,164 @@
+"""What a look found that an incident tells: who stands in a band, where a cascade would go."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Floats, Ints, State, pack
+from monitor.columns import Recoding
+from monitor.market.bands import DISTANCES, FALL, RISE, log_away
+from monitor.market.exposure import Exposure
+from monitor.market.survey import SHOCK, Survey
+
+# Gauges whose accounts are known, by what is looked at.
+GAUGES: Final = ("long_leverage", "short_leverage", "band_pressure", "amplification", "crowd")
+ROWS_MAX: Final = 16  # symbols of each gauge, the worst
+ACCOUNTS_MAX: Final = 5  # of each symbol
+PATH_MAX: Final = 4
+USUAL_S: Final = 600.0
+UNUSUAL: Final = 1.15  # leverage over its usual level, from which accounts are looked for
+PRESSED: Final = 0.05
+AMPLIFIED: Final = 1.05
+
+
+@dataclass(frozen=True, slots=True)
+class Findings:
+    """By symbol, (S,) each, and by account.
+
+    usual: (2, S) slow mean of the leverage of longs and of shorts. leverage: (2, S) what it is.
+    weighed, side, away, forced, resting: of the worst band; away is a log distance.
+    times: amplification.
+    path: (S, PATH_MAX) rows in the order in which a cascade reaches them, -1 none.
+    who: (n, 3) gauge, row and account. amount: (n, 2) quote currency of the account, and of all.
+    """
+
+    usual: Floats
+    leverage: Floats
+    weighed: Floats
+    side: Ints
+    away: Floats
+    forced: Floats
+    resting: Floats
+    times: Floats
+    path: Ints
+    who: Ints
+    amount: Floats
+
+    def of(self, gauge: str, row: int) -> tuple[Ints, Floats]:
+        """(n,) accounts and (n, 2) amounts that stand behind one symbol's level."""
+        if gauge not in GAUGES:
+            return np.empty(0, np.int64), np.empty((0, 2))
+        chosen = (self.who[:, 0] == GAUGES.index(gauge)) & (self.who[:, 1] == row)
+        return self.who[chosen, 2], self.amount[chosen]
+
+    def recoded(self, recoding: Recoding) -> "Findings":
+        """The same after the name tables were compacted."""
+        who = self.who.copy()
+        who[:, 2] = recoding.accounts[who[:, 2]]
+        return replace(self, who=who)
+
+    def state(self) -> State:
+        return pack(self, self.__slots__)
+
+    @staticmethod
+    def restored(state: Mapping[str, NDArray[np.generic]]) -> "Findings":
+        """What `state` gave."""
+        return Findings(**{name: np.array(state[name]) for name in Findings.__slots__})
+
+
+def nothing(symbols: int) -> Findings:
+    """Before the first look."""
+    unknown, none = np.full(symbols, np.nan), np.empty((0, 3), np.int64)
+    two = np.full((2, symbols), np.nan)
+    path = np.full((symbols, PATH_MAX), -1)
+    side = np.zeros(symbols, np.int64)
+    return Findings(
+        two, two, unknown, side, unknown, unknown, unknown, unknown, path, none, np.empty((0, 2))
+    )
+
+
+def find(held: Exposure, seen: Survey, crowd: Floats, last: Findings, look_s: float) -> Findings:
+    """crowd: (S,) as `survey.crowd` has it. last: what the look before found."""
+    symbols = crowd.size
+    leverage = seen.leverage.T
+    usual = np.full((2, symbols), np.nan)
+    usual[:, : last.usual.shape[1]] = last.usual
+    moved = usual + look_s / USUAL_S * (leverage - usual)
+    usual = np.where(np.isnan(usual), leverage, np.where(np.isnan(moved), usual, moved))
+    who, amount = _accounts(held, seen, crowd, leverage / usual)
+    band = seen.pressure
+    return Findings(
+        usual=usual,
+        leverage=leverage,
+        weighed=band.weighed,
+        side=band.side,
+        away=DISTANCES[band.step],
+        forced=band.forced,
+        resting=band.resting,
+        times=seen.cascades.times,
+        path=_paths(seen, symbols),
+        who=who,
+        amount=amount,
+    )
+
+
+def _paths(seen: Survey, symbols: int) -> Ints:
+    path = np.full((symbols, PATH_MAX), -1)
+    cascades = seen.cascades
+    for row in np.flatnonzero(cascades.of_symbol >= 0).tolist():  # those tried: a few
+        reached = cascades.spread.path(int(cascades.of_symbol[row]), row)[:PATH_MAX]
+        path[row, : reached.size] = reached
+    return path
+
+
+def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> tuple[Ints, Floats]:
+    """Accounts of the worst symbols of each gauge; a loop over them, since they are few."""
+    band, cascades = seen.pressure, seen.cascades
+    who: list[Ints] = []
+    amount: list[Floats] = []
+
+    def add(gauge: str, row: int, value: Floats, at: Ints) -> None:
+        total = float(value.sum())
+        top = np.argsort(-value, kind="stable")[:ACCOUNTS_MAX]
+        top = top[value[top] > 0.0]
+        codes = held.account[at[top]]
+        which = np.full(codes.size, GAUGES.index(gauge))
+        who.append(np.column_stack([which, np.full(codes.size, row), codes]))
+        amount.append(np.column_stack([value[top], np.full(codes.size, total)]))
+
+    for side, gauge, sign in ((FALL, "long_leverage", 1.0), (RISE, "short_leverage", -1.0)):
+        for row in _worst(unusual[side], UNUSUAL):
+            at = held.of_symbol(row)
+            add(gauge, row, np.maximum(sign * _geared(held, seen, at), 0.0), at)
+    for row in _worst(band.weighed, PRESSED):
+        at = held.of_symbol(row)
+        sign = 1.0 if band.side[row] == FALL else -1.0
+        some = seen.margins.of(at)
+        inside = log_away(some) <= DISTANCES[band.step[row]]
+        add("band_pressure", row, np.where(inside, np.maximum(sign * some.worth, 0.0), 0.0), at)
+    for row in _worst(cascades.times, AMPLIFIED):
+        at = held.of_symbol(row)
+        some = seen.margins.of(at)
+        add("amplification", row, np.where(log_away(some) <= SHOCK, np.abs(some.worth), 0.0), at)
+    for row in _worst(crowd, 0.0):
+        at = held.of_symbol(row)
+        geared = _geared(held, seen, at)
+        add("crowd", row, np.maximum(np.sign(geared.sum()) * geared, 0.0), at)
+    if not who:
+        return np.empty((0, 3), np.int64), np.empty((0, 2))
+    return np.concatenate(who), np.concatenate(amount)
+
+
+def _geared(held: Exposure, seen: Survey, at: Ints) -> Floats:
+    return np.nan_to_num(seen.margins.worth[at]) * held.leverage[at]
+
+
+def _worst(value: Floats, above: float) -> list[int]:
+    """Rows with the greatest values above a mark; NaN is none."""
+    found = np.where(value > above, value, -np.inf)
+    order = np.argsort(-found, kind="stable")[:ROWS_MAX]
+    rows: list[int] = order[found[order] > above].tolist()
+    return rows

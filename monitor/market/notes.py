@@ -1,0 +1,54 @@
+"""What a level means, for the sentence of an incident."""
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from monitor.market.bands import FALL
+from monitor.market.findings import AMPLIFIED, Findings
+
+_UNITS = ((1e9, " B"), (1e6, " M"), (1e3, " k"), (1.0, ""))
+
+
+def note(found: Findings, gauge: str, row: int, symbols: Sequence[str]) -> str | None:
+    """One symbol's level in words; None where there is nothing to add."""
+    if row >= found.side.size:
+        return None
+    if gauge == "band_pressure":
+        return _band(found, row)
+    if gauge == "amplification":
+        return _cascade(found, row, symbols)
+    if gauge in ("long_leverage", "short_leverage"):
+        side = int(gauge == "short_leverage")
+        mean = found.leverage[side, row]
+        return f"{('longs', 'shorts')[side]} at {mean:.1f}x" if np.isfinite(mean) else None
+    return None
+
+
+def _band(found: Findings, row: int) -> str | None:
+    forced, resting = found.forced[row], found.resting[row]
+    if not forced > 0.0:
+        return None
+    below = found.side[row] == FALL
+    times = f"{forced / resting:.1f}x" if resting >= 1.0 else "an empty book"
+    return (
+        f"forced notional of {_money(forced)} within {np.expm1(found.away[row]):.1%} "
+        f"{'below' if below else 'above'} mark against {_money(resting)} of "
+        f"{'bids' if below else 'asks'} ({times})"
+    )
+
+
+def _cascade(found: Findings, row: int, symbols: Sequence[str]) -> str | None:
+    times = found.times[row]
+    path = [symbols[at] for at in found.path[row].tolist() if at >= 0]
+    if not (times > AMPLIFIED and path):
+        return None
+    where = f"from {path[0]}" if len(path) == 1 else " → ".join(path)
+    return f"forced orders would spread {where}, {times:.1f}x the first forced notional"
+
+
+def _money(amount: float) -> str:
+    for size, unit in _UNITS:
+        if amount >= size:
+            return f"{amount / size:.1f}{unit}"
+    return f"{amount:.2f}"

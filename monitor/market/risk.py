@@ -1,0 +1,115 @@
+"""Positions and what holds them up, looked at once a second; the looks of a frame are kept, so that
+what is told of a bin does not depend on how many bins were judged at once."""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Floats, Ints, State, nest, unnest
+from monitor.columns import Names, Recoding
+from monitor.market.bands import DISTANCES, depth_by_distance
+from monitor.market.carry import Carry
+from monitor.market.depth import Depth
+from monitor.market.exposure import Exposure
+from monitor.market.findings import PRESSED, Findings, find, nothing
+from monitor.market.prices import Prices
+from monitor.market.survey import Survey, crowd, survey
+from monitor.rows import cell_price
+from monitor.settled import Settled
+
+TURNS: Final = 4  # looks until every book was measured
+
+
+class Risk:
+    """exposure: positions. carry: cost of holding them. resting: (S, 2, K) books by distance, at
+    most TURNS looks old. seen, crowd: of the last look."""
+
+    def __init__(self, names: Names, *, look_s: float, positions_max: int) -> None:
+        self._names = names
+        self._look_s = look_s
+        self.exposure = Exposure(positions_max=positions_max)
+        self.carry = Carry(look_s)
+        self._seen: Survey | None = None
+        self.crowd = np.empty(0)
+        self.resting = np.empty((0, 2, len(DISTANCES)))
+        self.looks = 0
+        self._found: list[tuple[int, Findings]] = [(0, nothing(0))]
+
+    def resize(self, symbols: int) -> None:
+        """Make room for symbols that are new; a frame begins."""
+        self.carry.resize(symbols)
+        missing = np.full((symbols - len(self.resting), *self.resting.shape[1:]), np.nan)
+        self.resting = np.concatenate([self.resting, missing])
+        del self._found[:-1]
+
+    def apply(self, settled: Settled, depth: Depth, prices: Prices) -> None:
+        """Take in one bin, after book and prices did."""
+        if settled.facts:
+            names = self._names.accounts.names
+            self.exposure.apply(settled, price_of(depth, prices), names)
+
+    def look(self, at_bin: int, depth: Depth, prices: Prices) -> None:
+        """The levels at the end of a bin."""
+        self.carry.look(prices)
+        self._measure(depth)
+        seen = self._seen = survey(self.exposure, self.resting, price_of(depth, prices))
+        carry = self.carry.over_volatility()
+        self.crowd = crowd(seen.worth, seen.leverage, carry)
+        last = self._found[-1][1]
+        found = find(self.exposure, seen, self.crowd, last, self._look_s)
+        self._found.append((at_bin, found))
+
+    def _measure(self, depth: Depth) -> None:
+        """The books anew: those of the symbols under pressure at each look, of others in turn."""
+        turn = np.arange(self.looks % TURNS, len(self.resting), TURNS)
+        pressed = np.flatnonzero(self._found[-1][1].weighed > PRESSED)
+        rows = np.union1d(turn, pressed)
+        self.resting[rows] = depth_by_distance(depth, rows)
+        self.looks += 1
+
+    @property
+    def seen(self) -> Survey:
+        """The last look; there is none before the first."""
+        assert self._seen is not None
+        return self._seen
+
+    def found(self, at_bin: int) -> Findings:
+        """What the last look up to the end of a bin found."""
+        known = [found for look_bin, found in self._found if look_bin <= at_bin]
+        return known[-1] if known else self._found[0][1]
+
+    def keys(self) -> list[Ints]:
+        """Accounts that are remembered, for whoever must know which codes are in use."""
+        told = [found.who[:, 2] for _, found in self._found]
+        return [self.exposure.account, *told]
+
+    def recode(self, recoding: Recoding) -> None:
+        """Follow the name tables after they were compacted."""
+        self.exposure.recode(recoding)
+        self._found = [(at_bin, found.recoded(recoding)) for at_bin, found in self._found]
+
+    def state(self) -> State:
+        """Everything that the next bin depends on."""
+        at_bin, found = self._found[-1]
+        state: State = {"look": np.array(at_bin), "looks": np.array(self.looks)}
+        state["resting"] = self.resting.copy()
+        for name, part in (("exposure", self.exposure), ("carry", self.carry), ("found", found)):
+            state |= nest(name, part.state())
+        return state
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        """Continue exactly where `state` was taken."""
+        self.looks = int(state["looks"])
+        self.resting = np.array(state["resting"], np.float64)
+        self.exposure.restore(unnest("exposure", state))
+        self.carry.restore(unnest("carry", state))
+        self._found = [(int(state["look"]), Findings.restored(unnest("found", state)))]
+
+
+def price_of(depth: Depth, prices: Prices) -> Floats:
+    """(S,) the mark; where there is none the last trade, or the touch of the book."""
+    touch = np.where(depth.base >= 0, cell_price(depth.base + depth.touch), np.nan)
+    told = prices.reference()
+    return np.where(told > 0.0, told, touch)
