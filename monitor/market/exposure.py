@@ -28,8 +28,9 @@ _NONE: Final = np.empty(0, np.int64)
 class Exposure:
     """N positions, one a (symbol, account), in the order in which they were admitted.
 
-    key: (N,) row of the symbol << 32 | code of the account, each also by itself. position: (N,) signed base units, 0
-    where closed or not told. entry: (N,) quote. collateral: (N,) quote. leverage: (N,) multiple.
+    key: (N,) row of the symbol << 32 | code of the account, each also by itself. position: (N,)
+    signed base units, 0 where closed or not told. entry: (N,) quote. collateral: (N,) quote.
+    leverage: (N,) multiple.
     rate: (N,) maintenance margin rate. pool: (N,) number of the collateral pool, NaN for none.
     taken: (N,) base units taken over in a liquidation whose fills are still to come.
     group: (N,) number of what it stands on, its pool or itself alone; there are `groups`.
