@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from detectors.base import Bools, Detector, Frame, Verdict
 from detectors.clock_skew import ClockSkew
+from detectors.feed_gap import FeedGap
 from detectors.level import Level
 from monitor.events import Kind
 from monitor.incidents import FEED
@@ -71,8 +72,8 @@ class Blindness:
         mute = [not np.isfinite(v.score[self._at]).any() for v in self._verdicts]
         for number, (name, detector) in enumerate(self._detectors.items()):
             reason: Reason | None = "warming_up" if name in self._cold else None
-            if reason is None and mute and mute[number] and detector.signal != "drift":
-                reason = "silent" if torn else "stale" if isinstance(detector, Level) else None
+            if reason is None and mute and mute[number]:
+                reason = _why_mute(detector, torn=torn)
             if reason is None and self.late and detector.signal not in FEED:
                 reason = "late"
             if name in self._unfed or not self._fed(detector):
@@ -99,6 +100,16 @@ class Blindness:
             for verdict in spoken
             if verdict.signal != "drift" and np.isnan(verdict.score[self._at, row])
         ][:SHOWN]
+
+
+def _why_mute(detector: Detector, *, torn: bool) -> Reason | None:
+    """Why a detector that has learned enough has no opinion on anything. torn: whether some of
+    the input is silent."""
+    if isinstance(detector, FeedGap):
+        return "warming_up"
+    if torn and detector.signal not in (*FEED, "drift"):
+        return "silent"
+    return "stale" if isinstance(detector, Level | ClockSkew) else None
 
 
 def _warm(detector: Detector) -> bool:

@@ -83,6 +83,7 @@ class Exporter(Collector):
         self.lag: dict[Partition, int] = {}
         self.blind: Mapping[str, str] = {}
         self.watermark_ns: int | None = None
+        self.judged_s = 0.0  # wall time at which the last bin was judged
         self.budget = Budget()
         self.refused_total = 0
         self.dropped_total = 0
@@ -145,6 +146,11 @@ class Exporter(Collector):
             value=(self.watermark_ns or 0) / 1e9,
         )
         yield GaugeMetricFamily(
+            "foreshock_judged_timestamp_seconds",
+            "Wall time at which the last bin was judged; 0 before the first.",
+            value=self.judged_s,
+        )
+        yield GaugeMetricFamily(
             "foreshock_symbols", "Symbols watched.", value=len(self._last[1]) if self._last else 0
         )
         yield from self._counters()
@@ -153,6 +159,7 @@ class Exporter(Collector):
         yield self._scores()
         yield self._open_incidents()
         yield self._blindness()
+        yield self._unheard()
         yield self._delays()
 
     def _counters(self) -> Iterable[Metric]:
@@ -243,6 +250,22 @@ class Exporter(Collector):
         for signal in self.signals:
             for reason in BLIND_REASONS:
                 family.add_metric([signal, reason], float(self.blind.get(signal) == reason))
+        return family
+
+    def _unheard(self) -> Metric:
+        family = GaugeMetricFamily(
+            "foreshock_blind_symbols",
+            "Watched symbols that a signal has no opinion on.",
+            labels=["signal"],
+        )
+        blind = dict.fromkeys(self.signals, 0)
+        if self._last is not None:
+            step = self._last[0]
+            for verdict in step.verdicts:
+                if not (verdict.venue or verdict.names or verdict.signal == "drift"):
+                    blind[verdict.signal] = int(np.isnan(verdict.score[step.at]).sum())
+        for signal, symbols in blind.items():
+            family.add_metric([signal], symbols)
         return family
 
     def _delays(self) -> Metric:

@@ -15,7 +15,7 @@ from aiohttp import web
 from monitor.config import Http
 from monitor.detection import Detection
 from monitor.exporter import Exporter
-from monitor.incidents import Incident
+from monitor.incidents import FEED, Incident
 
 RECENT_MAX: Final = 200
 STALLED_S: Final = 15.0  # without a closed bin, event time stands still
@@ -55,8 +55,8 @@ class Status:
             reasons.append("no bin judged yet")
         elif time.monotonic() - self.stepped_s > STALLED_S:
             reasons.append("event time stands still")
-        blind = self.exporter.blind
-        if self.stepped_s is None or "warming_up" in blind.values():
+        blind = [reason for signal, reason in self.exporter.blind.items() if signal not in FEED]
+        if self.stepped_s is None or "warming_up" in blind:
             reasons.append("warming up")
         return reasons
 

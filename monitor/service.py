@@ -123,6 +123,7 @@ class Service:
                 self.status.tell(step.incidents)
                 self.outputs.tell(step.incidents)
             self.status.stepped_s = time.monotonic()
+            self.exporter.judged_s = time.time()
             started = time.perf_counter()
         if rewarmed and not self.holdings.rewarming:
             self.status.tell_open(self.pipeline.detection)
