@@ -8,6 +8,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Bools, Frame, Verdict
+from detectors.clock_skew import ClockSkew
+from detectors.feed_gap import FeedGap
 from detectors.level import Level
 from monitor.events import Kind
 from monitor.incidents import FEED
@@ -77,8 +79,8 @@ class Blindness:
         mute = [not np.isfinite(v.score[self._at]).any() for v in self._verdicts]
         for number, (name, detector) in enumerate(self._detectors.items()):
             reason: Reason | None = "warming_up" if name in self._cold else None
-            if reason is None and mute and mute[number] and detector.signal != "drift":
-                reason = "silent" if torn else "stale" if isinstance(detector, Level) else None
+            if reason is None and mute and mute[number]:
+                reason = _why_mute(detector, torn=torn)
             if reason is None and self.late and detector.signal not in FEED:
                 reason = "late"
             if name in self._unfed or not self._fed(detector):
@@ -105,6 +107,16 @@ class Blindness:
             for verdict in spoken
             if verdict.signal != "drift" and np.isnan(verdict.score[self._at, row])
         ][:SHOWN]
+
+
+def _why_mute(judge: Judge, *, torn: bool) -> Reason | None:
+    """Why a detector that has learned enough has no opinion on anything. torn: whether some of
+    the input is silent."""
+    if isinstance(judge, FeedGap):
+        return "warming_up"
+    if torn and judge.signal not in (*FEED, "drift"):
+        return "silent"
+    return "stale" if isinstance(judge, Level | ClockSkew) else None
 
 
 def _warm(judge: Judge) -> bool:

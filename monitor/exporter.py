@@ -92,6 +92,7 @@ class Exporter(Collector):
         self.lag: dict[Partition, int] = {}
         self.blind: Mapping[str, str] = {}
         self.watermark_ns: int | None = None
+        self.judged_s = 0.0  # wall time at which the last bin was judged
         self.budget = Budget()
         self.refused_total = 0
         self.refused_positions_total = 0
@@ -166,6 +167,11 @@ class Exporter(Collector):
             "Event time up to which everything was judged; 0 before the first bin.",
             value=(self.watermark_ns or 0) / 1e9,
         )
+        yield GaugeMetricFamily(
+            "foreshock_judged_timestamp_seconds",
+            "Wall time at which the last bin was judged; 0 before the first.",
+            value=self.judged_s,
+        )
         yield GaugeMetricFamily("foreshock_symbols", "Symbols watched.", value=self.symbols)
         yield from self._counters()
         yield from self._promises()
@@ -176,6 +182,7 @@ class Exporter(Collector):
             list(self.open.values()), venue=self.venue, leads=dict(self._leads), known=self.known
         )
         yield self._blindness()
+        yield self._unheard()
         yield self._delays()
 
     def _counters(self) -> Iterable[Metric]:
@@ -249,6 +256,22 @@ class Exporter(Collector):
         for signal in self.signals:
             for reason in BLIND_REASONS:
                 family.add_metric([signal, reason], float(self.blind.get(signal) == reason))
+        return family
+
+    def _unheard(self) -> Metric:
+        family = GaugeMetricFamily(
+            "foreshock_blind_symbols",
+            "Watched symbols that a signal has no opinion on.",
+            labels=["signal"],
+        )
+        blind = dict.fromkeys(self.signals, 0)
+        if self._last is not None:
+            step = self._last[0]
+            for verdict in step.verdicts:
+                if not (verdict.venue or verdict.names or verdict.signal == "drift"):
+                    blind[verdict.signal] = int(np.isnan(verdict.score[step.at]).sum())
+        for signal, symbols in blind.items():
+            family.add_metric([signal], symbols)
         return family
 
     def _delays(self) -> Metric:

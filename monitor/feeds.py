@@ -20,9 +20,9 @@ from monitor.textstate import from_names, to_names
 
 SAMPLED: Final = 8  # one record in so many, by its offset, is asked for its clocks
 EVENTS, LATE, DELAY = range(3)
-LATE_S: Final = 60.0
+LATE_S: Final = 20.0
 LATE_SHARE: Final = 0.5  # of a partition's events, from which its picture is torn
-LATE_MIN: Final = 20.0
+LATE_MIN: Final = 10.0
 PART_MIN: Final = 0.01  # of all events, that a partition must carry for signals to depend on it
 
 
@@ -115,7 +115,7 @@ def late_by_bin(
 
 class FeedRoster:
     """Which partition has which row, admitted by name as its first bin closes; and which of them
-    come mostly late, over the last minute.
+    come mostly late, over some twenty seconds.
 
     sums: (2, P) events in time and late.
     """

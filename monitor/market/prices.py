@@ -62,6 +62,8 @@ class Prices:
             last = fills.last()
             self.trade[last.row] = last.values[:, 0]
             self.trade_ns[last.row] = last.ts
+            first = np.isnan(self.still_trade[last.row])
+            self.still_trade[last.row[first]] = last.values[first, 0]
 
     def reference(self) -> NDArray[np.float64]:
         """(S,) mark, or the last trade where there is no mark."""
