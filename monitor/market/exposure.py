@@ -28,12 +28,12 @@ _NONE: Final = np.empty(0, np.int64)
 class Exposure:
     """N positions, one a (symbol, account), in the order in which they were admitted.
 
-    key: (N,) row of the symbol << 32 | code of the account, each also by itself. position: (N,)
-    signed base units, 0 where closed or not told. entry: (N,) quote. collateral: (N,) quote.
-    leverage: (N,) multiple.
-    rate: (N,) maintenance margin rate. pool: (N,) number of the collateral pool, NaN for none.
+    key: (N,) row of the symbol << 32 | code of the account; row, account: (N,) the same apart.
+    position: (N,) signed base units, 0 where closed or not told. entry: (N,) quote. leverage: (N,).
+    collateral: (N,) quote. rate: (N,) maintenance margin rate. pool: (N,) number of the collateral
+    pool, NaN for none. group: (N,) number of what the position stands on, its pool or itself
+    alone; there are `groups`.
     taken: (N,) base units taken over in a liquidation whose fills are still to come.
-    group: (N,) number of what it stands on, its pool or itself alone; there are `groups`.
     told: (N,) whether the position is known; where not, the leverage alone is.
     refused_total: changes of positions beyond `positions_max`.
     """
@@ -48,7 +48,8 @@ class Exposure:
         self.position = self.entry = self.collateral = self.leverage = np.empty(0)
         self.rate = self.pool = self.taken = np.empty(0)
         self.told = np.empty(0, np.bool_)
-        self.refused_total = 0
+        self.row = self.account = self.group = _NONE
+        self.groups = self.refused_total = 0
         self._index()
 
     def __len__(self) -> int:
