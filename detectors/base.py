@@ -32,6 +32,21 @@ NO_LEVELS: Final = Levels()
 
 
 @dataclass(frozen=True, slots=True)
+class Feeds:
+    """How each partition of the input fared in the bins of a frame; rows are only ever added.
+
+    names: (P,) of partitions. values: (T, P, 3) events in time, events late, and the median of
+    broker timestamp less event time, milliseconds, NaN where that is not known.
+    """
+
+    names: tuple[str, ...] = ()
+    values: Floats = field(default_factory=lambda: np.empty((0, 0, 3)))
+
+
+NO_FEEDS: Final = Feeds()
+
+
+@dataclass(frozen=True, slots=True)
 class Frame:
     """Consecutive closed bins of the venue, at least one, all of them in one block.
 
@@ -42,7 +57,7 @@ class Frame:
     observed. Rows are only ever added, from one frame to the next.
     features: (F,) names of the columns.
     skipped: bins left out before the first one because the venue was silent.
-    levels: see Levels.
+    levels, feeds: see Levels and Feeds.
     """
 
     bin: int
@@ -50,6 +65,7 @@ class Frame:
     features: tuple[str, ...]
     skipped: int = 0
     levels: Levels = NO_LEVELS
+    feeds: Feeds = NO_FEEDS
 
     def __post_init__(self) -> None:
         if self.values.ndim != 3 or not len(self.values):
@@ -80,11 +96,13 @@ class Detail:
 
     onset_bin: bin in which the anomaly is estimated to have begun.
     observed, expected: what was counted since the onset, and what should have been.
+    feature: what drives each, where that is not the verdict's to say.
     """
 
     onset_bin: Ints
     observed: Floats
     expected: Floats
+    feature: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,6 +115,11 @@ class Verdict:
     mixture: (T, M) evidence of many streams at once (see mixture.py), None where there is none.
     venue: the streams are the venue's own, not one a symbol.
     level: a level is judged, not a count (see level.py).
+    feed: the input itself is judged, which is told but is no evidence against the venue: streams
+    score above 0 where something is wrong with it.
+    silent: (T, S, F) cells of the frame that hold nothing only because the input is silent; None
+    where there are none. Whoever judges them next sees them as not observed.
+    names: of the streams, where they are not the symbols.
     """
 
     signal: str
@@ -106,6 +129,9 @@ class Verdict:
     mixture: Floats | None = None
     venue: bool = False
     level: bool = False
+    feed: bool = False
+    silent: Bools | None = None
+    names: tuple[str, ...] | None = None
 
     def feature_of(self, stream: int) -> str:
         """The column that drives one stream."""

@@ -13,11 +13,18 @@ from detectors.surprise import SurpriseBank
 
 
 @dataclass(frozen=True, slots=True)
-class _Signal:
-    """One signal of a bank, for whoever calibrates it."""
+class BurstSignal:
+    """One signal of a bank, for whoever calibrates it or asks whether it can speak."""
 
+    signal: str
+    feature: str
     bank: SurpriseBank
     number: int
+
+    @property
+    def warm(self) -> bool:
+        """Whether enough was learned for an opinion on some symbol."""
+        return bool(self.bank.warm[self.number])
 
     def calibration(self) -> State:
         """What quiet flow has taught, that another run may begin with."""
@@ -57,9 +64,12 @@ class Bursts:
             for number, (signal, feature) in enumerate(self.features.items())
         ]
 
-    def alone(self) -> dict[str, _Signal]:
+    def alone(self) -> dict[str, BurstSignal]:
         """Each signal by name, to be calibrated by itself."""
-        return {signal: _Signal(self.bank, number) for number, signal in enumerate(self.features)}
+        return {
+            signal: BurstSignal(signal, feature, self.bank, number)
+            for number, (signal, feature) in enumerate(self.features.items())
+        }
 
     def state(self) -> State:
         """Everything that the next update depends on."""

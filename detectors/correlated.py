@@ -168,7 +168,8 @@ class CorrelatedTest:
             tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
             decades = tail.decades(flat).T.reshape(value.shape).max(axis=2)
             np.maximum(found, decades, out=found)
-        return found - np.log10(TESTS) - MIXTURES_DECADES
+        decided: Floats = found - np.log10(TESTS) - MIXTURES_DECADES
+        return decided
 
     def _refresh(self) -> None:
         """What holds for a block: spreads, samples a window length, and whether they are enough."""

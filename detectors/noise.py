@@ -34,8 +34,8 @@ _PER_STREAM = {
     "squares": 0.0,
     "weights": 0.0,
     "samples": 0.0,
-    "sample": np.nan,
-    "waiting": np.nan,
+    "sample": 0.0,
+    "waiting": 0.0,
 }
 _STATE = (
     "turn",
@@ -55,6 +55,7 @@ class Noise:
 
     counting: (S,) variance over mean of single bins. wander2: (SCALES, S) variance of log rates.
     Streams are Q signals of the same symbols, signal by signal, which teach each other nothing.
+    sample, waiting: counts (0) and what was expected (1) of one window a scale; 0, there is none.
     pooled: (SCALES, Q) wander2 of all streams. start: what it was believed to be at first, from
     as many samples as were taught. common, taught_events: (1, Q) the same of counting.
     """
@@ -103,29 +104,28 @@ class Noise:
     def learn(self, mean: Floats, unknown: Bools) -> None:
         """A block has ended: queue its sample, and learn the one that is old enough. Of streams
         whose mean is unknown, (S,), a sample tells nothing."""
-        counts, expected = self.waiting[self.turn]
-        known = np.isfinite(counts) & (expected > 0)
-        c, e = np.where(known, counts, 0.0), np.where(known, expected, 0.0)
+        c, e = self.waiting[self.turn]
+        known = e > 0
         jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
         limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e
         left = np.minimum((c - e) ** 2, limit) - self.counting * e
         fading = np.where(known, self._decays, 1.0)
         self.jumps = self.jumps * fading[0] + np.minimum(jump, limit[0])
         self.jump_means = self.jump_means * fading[0] + e[0]
-        for sums, more in ((self.squares, left), (self.weights, e * e), (self.samples, known)):
-            sums *= fading
-            sums += _WORTH * more
+        self.squares = self.squares * fading + _WORTH * left
+        self.weights = self.weights * fading + _WORTH * (e * e)
+        self.samples = self.samples * fading + _WORTH * known
         self.waiting[self.turn] = self.sample
         self.turn = (self.turn + 1) % len(self.waiting)
         if unknown.any():
-            self.waiting[..., unknown] = np.nan
-        self.sample[:] = np.nan
+            self.waiting[..., unknown] = 0.0
+        self.sample[:] = 0.0
         self.refresh(mean)
 
     def skip(self) -> None:
         """The input was silent: samples that wait may span the silence."""
-        self.sample[:] = np.nan
-        self.waiting[:] = np.nan
+        self.sample[:] = 0.0
+        self.waiting[:] = 0.0
 
     def refresh(self, mean: Floats) -> None:
         """Estimates from the sums: shrunk to a prior, raised while little is known."""

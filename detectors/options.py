@@ -15,6 +15,7 @@ class BurstOptions:
     noise_memory_s: time constant of what is learned of both.
     caution: standard errors by which an expectation is raised while little is known.
     rebaseline_s: an anomaly that lasts longer becomes the new normal, so a shift pages once.
+    lateness_s: how far behind its partition's clock an event may be.
     """
 
     bin_ns: int = 250_000_000
@@ -27,6 +28,7 @@ class BurstOptions:
     noise_memory_s: float = 3600.0
     caution: float = 1.5
     rebaseline_s: float = 300.0
+    lateness_s: float = 2.0
 
     def __post_init__(self) -> None:
         if self.bin_ns < 1:
@@ -38,6 +40,8 @@ class BurstOptions:
                 f"warm_up_s must be at most half of background_s, was {self.warm_up_s} "
                 f"of {self.background_s}"
             )
+        if self.lateness_s < 0:
+            raise ValueError(f"lateness_s must not be negative, was {self.lateness_s}")
         if self.wander <= 0:
             raise ValueError(f"wander must be positive, was {self.wander}")
 

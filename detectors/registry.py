@@ -5,7 +5,9 @@ from functools import partial
 
 from detectors.base import Detector
 from detectors.burst import Burst
+from detectors.clock_skew import ClockSkew
 from detectors.drift import Drift
+from detectors.feed_gap import FeedGap
 from detectors.level import Level, LevelOptions
 from detectors.market_wide import MarketWide
 from detectors.options import BurstOptions
@@ -15,6 +17,8 @@ BURSTS: dict[str, str] = {
     "order_burst": "order",
     "cancel_burst": "cancel",
     "leverage_burst": "leverage",
+    "liquidation_burst": "liquidation",
+    "reject_storm": "reject",
 }
 
 
@@ -22,7 +26,10 @@ def _leverage(gauge: str) -> LevelOptions:
     return LevelOptions(gauge=gauge, rising=True, sd=0.3, sd_min=0.1, material=4.0, looks_min=4)
 
 
+# What judges the input stands first: what it finds silent, the others do not see.
 DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
+    "feed_gap": FeedGap,
+    "clock_skew": ClockSkew,
     **{signal: partial(Burst, signal, feature) for signal, feature in BURSTS.items()},
     "market_wide": lambda options: MarketWide(("order", "cancel", "leverage"), options),
     "thin_book": lambda options: Level(
@@ -38,6 +45,17 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
         LevelOptions(
             gauge="struck_share", rising=True, sd=0.5, sd_min=0.35, material=0.2, looks_min=16
         ),
+        options,
+    ),
+    "index_lag": lambda options: Level(
+        "index_lag",
+        LevelOptions(gauge="index_age", rising=True, sd_min=0.3, material=2.0),
+        options,
+    ),
+    "mark_divergence": lambda options: Level(
+        "mark_divergence",
+        # Trades run ahead of every mark for a second or two.
+        LevelOptions(gauge="mark_distance", rising=True, sd_min=0.3, material=10.0, looks_min=4),
         options,
     ),
     "leverage_shift.long": lambda options: Level(

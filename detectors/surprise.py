@@ -96,8 +96,8 @@ class SurpriseBank:
 
     @property
     def warm(self) -> Bools:
-        """(Q, S) whether enough was learned for an opinion."""
-        return self.background.warm.reshape(self.signals, -1)
+        """(Q,) whether enough was learned of a signal for an opinion on any symbol."""
+        return np.asarray(self.background.warm.reshape(self.signals, self.symbols).any(axis=1))
 
     @property
     def _able(self) -> Bools:
@@ -256,9 +256,9 @@ class SurpriseBank:
         settled = self.alarm_blocks * BLOCK >= self.options.bins(self.options.rebaseline_s)
         if settled.any():
             self.background.rebaseline(settled, self.noise.counting)
-        unable = cold | ~self.background.heard
-        self.tail.learn(np.tile(unable.reshape(self.signals, -1), (SCALES, 1)))
-        self.noise.learn(self.background.mean, unable)
+        unheard = cold | ~self.background.heard
+        self.tail.learn(np.tile(unheard.reshape(self.signals, self.symbols), (SCALES, 1)))
+        self.noise.learn(self.background.mean, cold)  # that nothing came is known as well
         self._forget(cold | settled)
         self.best = np.zeros_like(self.best)
         self._forget_block()

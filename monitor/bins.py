@@ -12,7 +12,7 @@ So lateness is judged inside one partition, event by event, and the content of a
 depend on how partitions interleave.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Final
@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.columns import Columns, Recoding
+from monitor.feeds import Feed, Tally, delays_by_bin, late_by_bin
 from monitor.records import Partition
 from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 
@@ -34,6 +35,7 @@ class PartialFrame:
     keys: (n,) one key an event, in no particular order (see Columns.keys).
     skipped: bins since the last frame that are left out, because nothing happened for so long.
     depth, facts: what the events say besides, in no particular order either (see rows.py).
+    feeds: how partitions fared, by name.
     """
 
     bin: int
@@ -41,6 +43,7 @@ class PartialFrame:
     skipped: int = 0
     depth: Rows = NO_DEPTH
     facts: Rows = NO_FACTS
+    feeds: Sequence[Feed] = ()
 
 
 @dataclass(slots=True)
@@ -50,11 +53,19 @@ class _Open:
     keys: list[NDArray[np.int64]] = field(default_factory=list)
     depth: list[Rows] = field(default_factory=list)
     facts: list[Rows] = field(default_factory=list)
+    tallies: dict[Partition, Tally] = field(default_factory=dict)
+    feeds: list[Feed] = field(default_factory=list)
 
     def closed(self, index: int, skipped: int) -> PartialFrame:
         keys = np.concatenate([np.empty(0, np.int64), *self.keys])
         depth, facts = joined(self.depth, NO_DEPTH), joined(self.facts, NO_FACTS)
-        return PartialFrame(index, keys, skipped, depth, facts)
+        feeds = self.feeds + [tally.closed(origin) for origin, tally in self.tallies.items()]
+        feeds.sort(key=lambda feed: (feed.topic, feed.partition))
+        return PartialFrame(index, keys, skipped, depth, facts, feeds)
+
+    def tally(self, origin: Partition) -> Tally:
+        """A partition's own part."""
+        return self.tallies.setdefault(origin, Tally())
 
     def recode(self, recoding: Recoding) -> None:
         self.keys = [recoding.apply(part) for part in self.keys]
@@ -100,7 +111,9 @@ class PartitionClock:
 class Fold:
     """Collects columns into bins and gives the bins up as they close."""
 
-    def __init__(self, *, bin_ns: int, lateness_ns: int, silence_bins: int) -> None:
+    def __init__(
+        self, *, bin_ns: int, lateness_ns: int, silence_bins: int, tallies: bool = True
+    ) -> None:
         for name, value in (("bin_ns", bin_ns), ("silence_bins", silence_bins)):
             if value < 1:
                 raise ValueError(f"{name} must be positive, was {value}")
@@ -109,6 +122,7 @@ class Fold:
         self.bin_ns = bin_ns
         self.lateness_ns = lateness_ns
         self.silence_bins = silence_bins
+        self._tallies = tallies  # whether partitions are those of events
         self.partitions: dict[Partition, PartitionClock] = {}
         self.next_bin: int | None = None
         self.last_full_bin: int | None = None
@@ -135,16 +149,21 @@ class Fold:
         if columns.ts.size:
             clocks = np.maximum.accumulate(np.concatenate(([state.clock_ns], columns.ts)))
             bins = columns.ts // self.bin_ns
-            closed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
+            passed = (clocks[:-1] - self.lateness_ns) // self.bin_ns
             floor = state.floor_bin if self.next_bin is None else self.next_bin
-            closed = np.maximum(closed, max(floor, state.floor_bin))
+            closed = np.maximum(passed, max(floor, state.floor_bin))
             state.clock_ns = int(clocks[-1])
             late = bins < closed
-            if late.any():
+            if not late.any():
+                self._collect(columns, bins, clocks, state)
+            else:
                 late_total = self._late_total(columns, late, state)
                 on_time = np.flatnonzero(~late)
-                columns, bins, clocks = columns.take(on_time), bins[on_time], clocks[on_time]
-            self._collect(columns, bins, clocks, state)
+                self._collect(columns.take(on_time), bins[on_time], clocks[on_time], state)
+                if self._tallies:
+                    again = bins < np.maximum(passed, state.floor_bin)
+                    stood = np.maximum(clocks[:-1] // self.bin_ns, closed)
+                    self._tally_late(columns, late, again, clocks, stood)
         if len(columns.raw.offsets):
             state.position = columns.raw.offsets[-1] + 1
         return late_total
@@ -154,6 +173,39 @@ class Fold:
         if columns.raw.offsets[0] >= state.counted:
             return int(late.sum())
         return sum(columns.offset_at(int(i)) >= state.counted for i in np.flatnonzero(late))
+
+    def _tally_late(
+        self,
+        columns: Columns,
+        late: NDArray[np.bool_],
+        again: NDArray[np.bool_],
+        clocks: NDArray[np.int64],
+        stood: NDArray[np.int64],
+    ) -> None:
+        """Count late events in the bin where the partition's clock stood when they came.
+
+        again: (n,) which are late even where a restart reads them again; what it reads again is
+        else late only because its bin was closed in time. stood: (n,) bins.
+        """
+        state = self.partitions[columns.origin]
+        for index, first, count in late_by_bin(columns, late, again, stood, state.counted):
+            at = columns.offset_at(first), int(clocks[first])
+            state.firsts[index] = min(at, state.firsts.get(index, at))
+            self._bin(index).tally(columns.origin).late += count
+
+    def open_from(self, origin: Partition) -> int:
+        """The first bin that is open for a partition."""
+        state = self.partitions.get(origin)
+        own = NEVER if state is None else self._closed_before(state)
+        return own if self.next_bin is None else max(own, self.next_bin)
+
+    def add_feeds(self, origin: Partition, resume: Resume, frame: PartialFrame) -> None:
+        """Take over how partitions fared in a bin, as a shard has counted it; resume: from where
+        it must be read again while the bin is open."""
+        if frame.feeds:
+            state = self.partitions.setdefault(origin, PartitionClock())
+            state.firsts.setdefault(frame.bin, (resume.offset, resume.clock_ns))
+            self._bin(frame.bin).feeds += frame.feeds
 
     def _collect(
         self,
@@ -175,6 +227,9 @@ class Fold:
             self._bin(index).depth.append(rows)
         for index, rows in columns.facts.by_bin(bins):
             self._bin(index).facts.append(rows)
+        if self._tallies:
+            for index, delays_ms in delays_by_bin(columns, bins):
+                self._bin(index).tally(columns.origin).delays_ms.append(delays_ms)
         keys = columns.keys
         if (steps < 0).any():
             order = np.argsort(bins, kind="stable")
@@ -182,7 +237,10 @@ class Fold:
             starts = np.flatnonzero(np.diff(bins)) + 1
         edges = [0, *starts.tolist(), bins.size]
         for start, end in pairwise(edges):
-            self._bin(int(bins[start])).keys.append(keys[start:end])
+            held = self._bin(int(bins[start]))
+            held.keys.append(keys[start:end])
+            if self._tallies:
+                held.tally(columns.origin).events += end - start
 
     def _bin(self, index: int) -> _Open:
         return self._open.setdefault(index, _Open())

@@ -24,7 +24,7 @@ from monitor.bins import Resume
 from monitor.config import Config
 from monitor.records import Partition
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 FILE: Final = "checkpoint.npz"
 
 

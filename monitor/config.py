@@ -100,7 +100,25 @@ class Detectors(Section, frozen=True, kw_only=True):
     """
 
     disabled: list[
-        Literal["order_burst", "cancel_burst", "leverage_burst", "market_wide", "drift"]
+        Literal[
+            "order_burst",
+            "cancel_burst",
+            "leverage_burst",
+            "liquidation_burst",
+            "reject_storm",
+            "market_wide",
+            "drift",
+            "thin_book",
+            "thin_book_clustering",
+            "leverage_shift",
+            "liquidation_band",
+            "cascade",
+            "crowding",
+            "index_lag",
+            "mark_divergence",
+            "feed_gap",
+            "clock_skew",
+        ]
     ] = field(default_factory=list)
     background_s: Positive = 600.0
     delay_s: Positive = 20.0
@@ -214,6 +232,7 @@ class Config(Section, frozen=True, kw_only=True):
             delay_s=d.delay_s,
             warm_up_s=d.warm_up_s,
             rebaseline_s=d.rebaseline_s,
+            lateness_s=self.input.lateness_s,
         )
 
     def desk_options(self) -> DeskOptions:

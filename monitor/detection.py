@@ -7,23 +7,36 @@ from typing import Final, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, State, Verdict, nest, unnest
+from detectors.base import Detector, Frame, State, Verdict, nest, unnest
 from detectors.burst import Bursts
 from detectors.correlated import CorrelatedTest, Evidence
+from detectors.feed_gap import ANY
 from detectors.level import Level
 from detectors.options import BurstOptions
 from detectors.registry import BURSTS, DETECTORS
 from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
 from monitor.bins import PartialFrame
+from monitor.blindness import Blindness, Judge, Reason, unheard
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
 from monitor.events import KINDS, NS_PER_S, Kind
 from monitor.explain import VENUE, describe
 from monitor.features import FrameBuilder, Roster
-from monitor.incidents import AccountEvidence, Case, Change, Desk, DeskOptions, Incident, Sighting
+from monitor.feeds import FeedRoster
+from monitor.incidents import (
+    FEED,
+    AccountEvidence,
+    Case,
+    Change,
+    Desk,
+    DeskOptions,
+    Incident,
+    Sighting,
+)
 from monitor.market.notes import note
 from monitor.market.state import Market
 
+FEED_DECADES: Final = 1e-4  # what a decade of a gap adds to its score
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
 HYSTERESIS_DECADES: Final = 1.0
 SIGHTINGS_MAX: Final = 100  # a bin; the loudest, and twice what an incident shows
@@ -94,6 +107,7 @@ class Detection:
         self._names = names
         self.roster = Roster(names, symbols_max=symbols_max)
         self.frames = FrameBuilder(self.roster)
+        self.feeds = FeedRoster(bin_ns=burst.bin_ns)
         self.market = Market(names, bin_ns=burst.bin_ns, positions_max=positions_max)
         features = {signal: what for signal, what in BURSTS.items() if signal not in disabled}
         self.bursts = Bursts(features, burst)
@@ -107,31 +121,48 @@ class Detection:
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
         self.bins = 0
-        self._cold = self._not_warm()  # as the frame found them
-        self.seen = np.zeros(len(KINDS))
+        self.blindness = Blindness(self._judges(), len(KINDS))
 
     def steps(self, partials: Iterable[PartialFrame]) -> Iterator[Step]:
         """Judge closed bins, oldest first; to be run to its end. How bins are handed over, one at
         a time or many, changes nothing in what comes out."""
         for built in self.frames.build(partials):
-            frame = replace(built.frame, levels=self.market.update(built))
-            self._cold = self._not_warm()
-            bursts = self.bursts.update(frame)
-            verdicts = bursts + [detector.update(frame) for detector in self.detectors.values()]
+            feeds = self.feeds.panel([settled.feeds for settled in built.bins])
+            frame = replace(built.frame, levels=self.market.update(built), feeds=feeds)
+            self.blindness.found()
+            verdicts = self._verdicts(frame)
+            bursts = [v for v in verdicts if v.mixture is not None]
             venue = [v for v in verdicts if v.venue]
             levels = [v for v in verdicts if v.level]
             evidence = self.test.update(frame.bin, bursts, venue, levels)
-            seen = frame.values.sum(axis=1)
+            counts = frame.values.sum(axis=1)
             for at, held in enumerate(built.bins):
                 now = frame.bin + at
                 self.bins += 1
-                self.seen += seen[at]
+                self.feeds.hear(feeds.values[at])
+                self.blindness.judged(at, verdicts, counts[at], late=self.feeds.late())
                 self.ring.append(now, held.keys)
                 sightings = self._sightings(at, [*bursts, *levels], verdicts, evidence)
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)
                 incidents = [self._describe(change, case, now) for change, case in changes]
                 yield Step(now, (now + 1) * self.bin_ns, at, verdicts, score, incidents)
+
+    def _verdicts(self, frame: Frame) -> list[Verdict]:
+        """Of all detectors; what one finds silent, those after it do not see."""
+        verdicts = []
+        for name in FEED:
+            if name not in self.detectors:
+                continue
+            verdict = self.detectors[name].update(frame)
+            verdicts.append(verdict)
+            if verdict.silent is not None:
+                frame = unheard(frame, verdict.silent)
+        verdicts += self.bursts.update(frame)
+        verdicts += [
+            part.update(frame) for name, part in self.detectors.items() if name not in FEED
+        ]
+        return verdicts
 
     def _describe(self, change: Change, case: Case, at_bin: int) -> Incident:
         return describe(
@@ -140,7 +171,7 @@ class Detection:
             at_bin=at_bin,
             bin_ns=self.bin_ns,
             accounts=self._accounts(case, at_bin),
-            trust=self._trust(),
+            trust=self._trust(case),
             notes=() if change == "close" else self._notes(case, at_bin),
         )
 
@@ -148,31 +179,20 @@ class Detection:
         """What is open now, as it would be told; for whoever starts to look after a restart."""
         return [self._describe("update", case, case.told_bin) for case in self.desk.open]
 
-    def blind(self) -> dict[str, str]:
+    def blind(self) -> dict[str, Reason]:
         """Signals that cannot speak, with the reason."""
-        inputs = [(signal, signal, feature) for signal, feature in self.bursts.features.items()]
-        for name, detector in self.detectors.items():
-            inputs.append((name, detector.signal, getattr(detector, "feature", "")))
-        able: dict[str, str | None] = {}
-        for name, signal, feature in inputs:
-            if feature and not self.seen[Kind[feature.upper()]]:
-                able.setdefault(signal, "no_input")
-            else:  # one input is enough for a signal that has several
-                able[signal] = "warming_up" if name in self._cold else None
-        able |= {d.signal: d.blind for d in self.detectors.values() if isinstance(d, Level)}
-        return {signal: reason for signal, reason in able.items() if reason is not None}
+        return self.blindness.reasons()
 
     @property
     def signals(self) -> list[str]:
         """Every signal that is judged; drift once for each of its features."""
-        return [*self.bursts.features, *(d.signal for d in self.detectors.values())]
+        return [judge.signal for judge in self._judges().values()]
 
-    def _not_warm(self) -> frozenset[str]:
-        """Detectors that have learned too little for an opinion on any stream."""
-        warm = dict(zip(self.bursts.features, self.bursts.bank.warm.any(axis=1), strict=True))
-        banks = {name: getattr(d, "bank", None) for name, d in self.detectors.items()}
-        warm |= {name: bank.warm.any() for name, bank in banks.items() if bank is not None}
-        return frozenset(name for name, known in warm.items() if not known)
+    def _judges(self) -> dict[str, Judge]:
+        """Who gives each verdict, in the order of verdicts."""
+        first: dict[str, Judge] = {n: self.detectors[n] for n in FEED if n in self.detectors}
+        rest = {name: part for name, part in self.detectors.items() if name not in FEED}
+        return {**first, **self.bursts.alone(), **rest}
 
     def _sightings(
         self,
@@ -204,12 +224,14 @@ class Detection:
                 if drifted.any():
                     score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
                     found.append((verdict, score, drifted))
-        return self._strongest(found, at)
+        torn = [seen for v in verdicts if v.feed for seen in self._of_feed(v, at)]
+        loudest = sorted([*self._strongest(found, at), *torn], key=lambda s: (-s.score, s.stream))
+        return loudest[:SIGHTINGS_MAX]
 
     def _strongest(self, found: Sequence[_Loud], at: int) -> list[Sighting]:
         """At most so many sightings; only theirs is the detail that is asked for."""
         ranked = sorted(
-            (-float(scores[row]), verdict.signal, self._symbol(verdict, row), number, row)
+            (-float(scores[row]), verdict.signal, self._name(verdict, row), number, row)
             for number, (verdict, scores, loud) in enumerate(found)
             for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
         )[:SIGHTINGS_MAX]
@@ -223,7 +245,7 @@ class Detection:
                 sightings[place] = Sighting(
                     signal=signal,
                     symbol=symbol,
-                    feature=verdict.feature_of(row),
+                    feature=why.feature[i] if why.feature else verdict.feature_of(row),
                     score=-score,
                     onset_bin=int(why.onset_bin[i]),
                     observed=float(why.observed[i]),
@@ -231,8 +253,30 @@ class Detection:
                 )
         return [sightings[place] for place in range(len(ranked))]
 
-    def _symbol(self, verdict: Verdict, row: int) -> str:
-        return VENUE if verdict.venue else self.roster.symbols[row]
+    def _name(self, verdict: Verdict, stream: int) -> str:
+        if verdict.venue:
+            return VENUE
+        return (verdict.names or self.roster.symbols)[stream]
+
+    def _of_feed(self, verdict: Verdict, at: int) -> list[Sighting]:
+        """What is wrong with the input; one sighting where it is wrong for all of it."""
+        score = verdict.score[at]
+        found = self._strongest([(verdict, score, score > 0.0)], at)
+        options = self.desk.options
+        for seen in found:
+            least = options.info if seen.feature in KINDS else options.warning
+            seen.score = least + seen.score * FEED_DECADES  # so that the widest is the one kept
+        if not 1 < len(found) == np.count_nonzero(np.isfinite(score)):
+            return found
+        kinds = {seen.feature for seen in found}
+        score_whole = options.warning + float(score.max()) * FEED_DECADES
+        first = min(found, key=lambda seen: seen.onset_bin)
+        expected = float(np.sort([seen.expected for seen in found]).sum())
+        feature = first.feature if len(kinds) == 1 else ANY
+        whole = Sighting(
+            verdict.signal, VENUE, feature, score_whole, first.onset_bin, 0.0, expected
+        )
+        return [whole]
 
     def _accounts(self, case: Case, at_bin: int) -> list[AccountEvidence]:
         """The busiest accounts of each signal over the case's symbols since its onset; of levels,
@@ -244,7 +288,10 @@ class Detection:
                 Kind[seen.feature.upper()] << KIND_SHIFT
                 | self._names.symbols[seen.symbol] << ACCOUNT_BITS
                 for seen in case.streams
-                if seen.signal == signal and seen.symbol != VENUE and seen.feature in KINDS
+                if seen.signal == signal
+                and seen.symbol != VENUE
+                and seen.feature in KINDS
+                and seen.signal not in FEED
             ]
             found += [
                 AccountEvidence(top.account, signal, top.share, top.count)
@@ -259,7 +306,7 @@ class Detection:
         total = 0.0
         held: dict[str, list[float]] = {}
         for seen in case.streams:
-            if seen.signal != signal or seen.symbol == VENUE:
+            if seen.signal != signal or seen.symbol not in self._names.symbols:
                 continue
             codes, amounts = told.of(seen.feature, self._row(seen.symbol))
             total += float(amounts[0, 1]) if codes.size else 0.0
@@ -275,7 +322,8 @@ class Detection:
         """What the loudest stream of each signal means, in words."""
         told = self.market.risk.found(at_bin)
         ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
-        loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol != VENUE}
+        known = self._names.symbols.keys()
+        loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol in known}
         notes = [
             note(told, seen.feature, self._row(seen.symbol), self.roster.symbols)
             for _, seen in sorted(loudest.items())
@@ -285,9 +333,13 @@ class Detection:
     def _row(self, symbol: str) -> int:
         return int(self.roster.row_of[self._names.symbols[symbol]])
 
-    def _trust(self) -> dict[str, float | str | list[str]]:
+    def _trust(self, case: Case) -> dict[str, float | str | list[str]]:
+        symbols = sorted({seen.symbol for seen in case.streams} & self._names.symbols.keys())
+        rows = self.roster.row_of[[self._names.symbols[name] for name in symbols]].tolist()
         return {
             "blind": sorted(self.blind()),
+            "late": self.blindness.late,
+            "blind_for": self.blindness.of_streams(symbols, rows),
             "calibration": self.calibrated,
             "quiet_hours": round(self.quiet_hours, 3),
             "null_check": round(self.test.check.ratio, 3),
@@ -320,9 +372,7 @@ class Detection:
     def _taught(self) -> dict[str, _Taught]:
         """The parts that quiet flow calibrates."""
         taught: dict[str, _Taught] = dict(self.bursts.alone())
-        for name, detector in self.detectors.items():
-            if isinstance(detector, _Taught):
-                taught[name] = detector
+        taught |= {n: part for n, part in self.detectors.items() if isinstance(part, _Taught)}
         return taught | {"test": self.test}
 
     def calibration(self) -> State:
@@ -351,13 +401,14 @@ class Detection:
             "roster": self.roster,
             "ring": self.ring,
             "desk": self.desk,
+            "market": self.market,
+            "feeds": self.feeds,
         }
-        parts["market"] = self.market
         return parts
 
     def state(self) -> State:
         """Everything that the next step depends on, as plain arrays."""
-        state: State = {"bins": np.array(self.bins), "seen": self.seen.copy()}
+        state: State = {"bins": np.array(self.bins), "seen": self.blindness.seen.copy()}
         for name, part in self._parts().items():
             state |= nest(name, part.state())
         return state
@@ -365,7 +416,7 @@ class Detection:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken; the names it refers to are in place."""
         self.bins = int(state["bins"])
-        self.seen = np.array(state["seen"], dtype=np.float64)
+        self.blindness.seen = np.array(state["seen"], dtype=np.float64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
-        self._cold = self._not_warm()
+        self.blindness.found()

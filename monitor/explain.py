@@ -19,12 +19,24 @@ AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
 VENUE: Final = "*"
 LEAD: Final = 0.5  # of the loudest score, that a symbol's needs to be what the sentence is about
 EVENTS: Final = {
+    "any": "events",
+    "clock": "a clock",
     "order": "orders",
     "cancel": "cancels",
     "leverage": "leverage changes",
     "fill": "fills",
     "liquidation": "liquidations",
     "reject": "rejects",
+    "book": "books",
+    "mark": "marks",
+    "index_age": "a late index",
+    "mark_distance": "a mark away from trades",
+}
+# What a level came to, what is usual, and where.
+SENTENCES: Final = {
+    "index_age": "Index {0:.0f} s behind its mark, where up to {1:.0f} s are usual, on {2}",
+    "mark_distance": "Mark {0:.0f} basis points farther from trades than moves of ten seconds "
+    "explain, where up to {1:.0f} are usual, on {2}",
 }
 
 LEVELS: Final = {
@@ -94,7 +106,18 @@ def _summary(
     lead = (symbols or ranked)[0]  # a name says more than "the whole venue", if it is loud too
     alike = [seen for seen in ranked if seen.signal == lead.signal]
     since = _clock(case.onset_bin * bin_ns)
-    if lead.signal == "drift":
+    if lead.feature in SENTENCES:
+        text = SENTENCES[lead.feature].format(lead.observed, lead.expected, _some(alike))
+    elif lead.signal == "feed_gap":
+        alike = [seen for seen in alike if seen.symbol == VENUE] or alike
+        missed = round(sum(seen.expected for seen in alike))
+        text = f"No {_events(lead).lower()} of {_some(alike)}, where {missed:,} were expected,"
+    elif lead.signal == "clock_skew":
+        behind = lead.observed - lead.expected
+        side = "behind" if behind > 0.0 else "ahead of"
+        text = f"Event times of {_some(alike)} are {abs(behind):.1f} s {side} where they used to be"
+        text += " against the broker's clock,"
+    elif lead.signal == "drift":
         text = f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
     elif lead.feature in LEVELS:
         text = f"{_events(lead)} at {_ratio(alike)} its usual level on {_some(alike)}"

@@ -5,7 +5,7 @@ leaves the top of its signal leaves the exposition too.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Final
+from typing import Final, get_args
 
 import numpy as np
 from prometheus_client import CollectorRegistry, Counter, Histogram, ProcessCollector
@@ -19,6 +19,7 @@ from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
 from monitor import __version__
+from monitor.blindness import Reason
 from monitor.codec import REASONS
 from monitor.detection import Budget, Step
 from monitor.events import KINDS
@@ -28,7 +29,7 @@ from monitor.intake import Taken
 from monitor.records import Partition
 from monitor.streams import StreamMetrics
 
-BLIND_REASONS: Final = ("no_input", "warming_up", "stale", "stalled")
+BLIND_REASONS: Final = get_args(Reason)
 STEP_BUCKETS: Final = (0.0005, 0.001, 0.002, 0.003, 0.005, 0.01, 0.02, 0.05, 0.1, 0.5, 1.0)
 DELAY_BUCKETS: Final = np.array([0.05, 0.1, 0.25, 0.5, 1, 2, 5, 10, 30, 60, 300, 3600.0])
 
@@ -91,6 +92,7 @@ class Exporter(Collector):
         self.lag: dict[Partition, int] = {}
         self.blind: Mapping[str, str] = {}
         self.watermark_ns: int | None = None
+        self.judged_s = 0.0  # wall time at which the last bin was judged
         self.budget = Budget()
         self.refused_total = 0
         self.refused_positions_total = 0
@@ -165,6 +167,11 @@ class Exporter(Collector):
             "Event time up to which everything was judged; 0 before the first bin.",
             value=(self.watermark_ns or 0) / 1e9,
         )
+        yield GaugeMetricFamily(
+            "foreshock_judged_timestamp_seconds",
+            "Wall time at which the last bin was judged; 0 before the first.",
+            value=self.judged_s,
+        )
         yield GaugeMetricFamily("foreshock_symbols", "Symbols watched.", value=self.symbols)
         yield from self._counters()
         yield from self._promises()
@@ -175,6 +182,7 @@ class Exporter(Collector):
             list(self.open.values()), venue=self.venue, leads=dict(self._leads), known=self.known
         )
         yield self._blindness()
+        yield self._unheard()
         yield self._delays()
 
     def _counters(self) -> Iterable[Metric]:
@@ -248,6 +256,22 @@ class Exporter(Collector):
         for signal in self.signals:
             for reason in BLIND_REASONS:
                 family.add_metric([signal, reason], float(self.blind.get(signal) == reason))
+        return family
+
+    def _unheard(self) -> Metric:
+        family = GaugeMetricFamily(
+            "foreshock_blind_symbols",
+            "Watched symbols that a signal has no opinion on.",
+            labels=["signal"],
+        )
+        blind = dict.fromkeys(self.signals, 0)
+        if self._last is not None:
+            step = self._last[0]
+            for verdict in step.verdicts:
+                if not (verdict.venue or verdict.names or verdict.signal == "drift"):
+                    blind[verdict.signal] = int(np.isnan(verdict.score[step.at]).sum())
+        for signal, symbols in blind.items():
+            family.add_metric([signal], symbols)
         return family
 
     def _delays(self) -> Metric:

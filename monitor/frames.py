@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 
 from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK, Interner, Names
+from monitor.feeds import Feed
 from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 from monitor.settled import reduced
 
-FORMAT: Final = 2
+FORMAT: Final = 3
 MESSAGE_BYTES_MAX: Final = 64 << 20  # unpacked; more than eight million events in one message
 
 
@@ -77,6 +78,7 @@ class _Wire(Struct, array_like=True):
     keys: bytes
     depth: _Table
     facts: _Table
+    feeds: list[list[Feed]]
 
 
 _encode: Final = msgspec.msgpack.Encoder().encode
@@ -110,6 +112,7 @@ def encode_frames(message: Frames, names: Names) -> bytes:
         packed,
         _rows([frame.depth.size for frame in frames], depth, parts[-2]),
         _rows([frame.facts.size for frame in frames], facts, parts[-1]),
+        [list(frame.feeds) for frame in frames],
     )
     return zstandard.ZstdCompressor(level=3, write_checksum=True).compress(_encode(wire))
 
@@ -139,9 +142,9 @@ def decode_frames(value: bytes | None, names: Names) -> Frames:
         depth = _split(wire.depth, NO_DEPTH, codes)
         facts = _split(wire.facts, NO_FACTS, codes)
         frames = [
-            PartialFrame(index, part, 0, own, told)
-            for index, part, own, told in zip(
-                wire.bins, _cut(keys, wire.sizes), depth, facts, strict=True
+            PartialFrame(index, part, 0, own, told, feeds)
+            for index, part, own, told, feeds in zip(
+                wire.bins, _cut(keys, wire.sizes), depth, facts, wire.feeds, strict=True
             )
         ]
     except IndexError:
@@ -155,7 +158,7 @@ def _is_whole(wire: _Wire) -> bool:
     for table, empty in ((wire.depth, NO_DEPTH), (wire.facts, NO_FACTS)):
         sized += [(table.sizes, table.ts, 8), (table.sizes, table.keys, 8)]
         sized += [(table.sizes, table.values, 8 * empty.values.shape[1])]
-    return all(
+    return len(wire.feeds) == len(wire.bins) and all(
         len(sizes) == len(wire.bins)
         and min(sizes, default=0) >= 0
         and len(column) == width * sum(sizes)

@@ -18,6 +18,13 @@ Change = Literal["open", "update", "close"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "page")
 SCORE_MAX: Final = 99.0
 SYMBOLS_SHOWN: Final = 50
+# What is told but never pages alone: a drift, and what is wrong with the input itself.
+SEVERITY_MAX: Final[dict[str, Severity]] = {
+    "drift": "info",
+    "feed_gap": "warning",
+    "clock_skew": "warning",
+}
+FEED: Final = ("feed_gap", "clock_skew")  # signals of the input, which no account is behind
 
 
 class SymbolEvidence(Struct, frozen=True):
@@ -210,10 +217,10 @@ class Desk:
             case.onset_bin = min(s.onset_bin for s in case.streams if s.score >= least)
 
     def _rise(self, case: Case) -> None:
-        """Severity never falls while a case is open; drift alone never pages."""
+        """Severity never falls while a case is open; some signals alone never page."""
         severity = self.options.severity(case.score)
-        if all(seen.signal == "drift" for seen in case.streams):
-            severity = "info"
+        most = max(SEVERITIES.index(SEVERITY_MAX.get(s.signal, "page")) for s in case.streams)
+        severity = SEVERITIES[min(SEVERITIES.index(severity), most)]
         if SEVERITIES.index(severity) > SEVERITIES.index(case.severity):
             self.pages += severity == "page"
             case.severity, case.told_bin = severity, -(2**62)

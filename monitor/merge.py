@@ -11,7 +11,7 @@ from typing import Final
 
 import numpy as np
 
-from monitor.bins import NEVER, Fold
+from monitor.bins import NEVER, Fold, Resume
 from monitor.codec import bad_record
 from monitor.columns import Columns, Names
 from monitor.config import Config
@@ -26,7 +26,9 @@ _NOTHING: Final = np.empty(0, np.int64)
 
 def merging_fold(config: Config) -> Fold:
     """A fold whose partitions are those of the topic of frames."""
-    return Fold(bin_ns=config.bin_ns, lateness_ns=0, silence_bins=config.silence_bins)
+    return Fold(
+        bin_ns=config.bin_ns, lateness_ns=0, silence_bins=config.silence_bins, tallies=False
+    )
 
 
 def take_frames(raw: RawBatch, fold: Fold, names: Names) -> Taken:
@@ -55,7 +57,12 @@ def _take(raw: RawBatch, message: Frames, fold: Fold) -> None:
     facts = joined(
         [_of(f.facts, at) for f, at in zip(message.frames, firsts, strict=True)], NO_FACTS
     )
+    open_from, clock = fold.open_from(raw.origin), fold.partitions.get(raw.origin)
+    resume = Resume(raw.offsets[0], NEVER if clock is None else clock.clock_ns, 0)
     fold.add(Columns(raw, bins * fold.bin_ns, keys, rows, depth, facts))
+    for frame in message.frames:
+        if frame.bin >= open_from:
+            fold.add_feeds(raw.origin, resume, frame)
     clock = fold.partitions.get(raw.origin)
     if clock is not None:
         end_ns = NEVER if message.end_bin == NEVER else message.end_bin * fold.bin_ns

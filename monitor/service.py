@@ -127,6 +127,7 @@ class Service:
             if step.incidents:
                 self.outputs.tell(step.incidents)
             self.status.stepped(step, self.pipeline.detection)
+            self.exporter.judged_s = time.time()
             started = time.perf_counter()
         self.exporter.streams.explain()  # here, since state that was put away cannot tell
         if rewarmed and not self.holdings.rewarming:

@@ -1,7 +1,7 @@
 """The rows of a closed bin by kind and symbol, in an order that no arrival can change."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Final
 
 import numpy as np
@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
 from monitor.events import Kind
+from monitor.feeds import Feed
 from monitor.rows import CELL_BITS, Rows, cells, units
 
 BEFORE_ALL: Final = np.iinfo(np.int64).min
@@ -66,6 +67,7 @@ class Settled:
     snapshots: Snapshots | None
     after: Changes | None
     facts: Mapping[Kind, Facts]
+    feeds: Sequence[Feed] = ()
 
 
 _NO_ROWS: Final = np.empty(0, np.int64)
@@ -78,13 +80,14 @@ def settle(keys: NDArray[np.int64], partial: PartialFrame, row_of: NDArray[np.in
     changes, ts = _changes(partial.depth, row_of)
     books = facts.pop(Kind.BOOK, None)
     if books is None:
-        return Settled(keys, changes, None, None, facts)
+        return Settled(keys, changes, None, None, facts, partial.feeds)
     snapshots, taken_ns = _snapshots(books)
     last_ns = np.full(row_of.size + 1, BEFORE_ALL)
     last_ns[snapshots.row] = taken_ns
     known = last_ns[changes.row]
     after = (known > BEFORE_ALL) & (ts > known)
-    return Settled(keys, _some(changes, ~after), snapshots, _some(changes, after), facts)
+    before, since = _some(changes, ~after), _some(changes, after)
+    return Settled(keys, before, snapshots, since, facts, partial.feeds)
 
 
 def _by_kind(rows: Rows, row_of: NDArray[np.int64]) -> dict[Kind, Facts]:
@@ -159,4 +162,4 @@ def reduced(partial: PartialFrame) -> PartialFrame:
     values = np.column_stack([rows[:, 2], change])
     of = np.zeros(len(rows), np.int64)
     less = Rows(of, rows[:, 1].copy(), rows[:, 0] << ACCOUNT_BITS, values)
-    return PartialFrame(partial.bin, partial.keys, partial.skipped, less, facts)
+    return replace(partial, depth=less)

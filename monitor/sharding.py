@@ -134,6 +134,7 @@ class ShardService:
             await self._publisher.publish(messages)
             self._in_doubt = False
             self.status.stepped_s = time.monotonic()
+            self.exporter.judged_s = time.time()
             ends = [held.end_bin for held in self.shard.numbers.values() if held.end_bin != NEVER]
             self.exporter.watermark_ns = min(ends) * self.config.bin_ns
 

@@ -11,7 +11,7 @@ from monitor.config import Config
 from monitor.detection import Detection, Step
 from monitor.events import NS_PER_S
 from monitor.exporter import Exporter
-from monitor.incidents import Case, Incident
+from monitor.incidents import FEED, Case, Incident
 from monitor.scoreline import Recent
 
 RECENT_MAX: Final = 200
@@ -86,8 +86,8 @@ class Status:
             reasons.append("no bin judged yet")
         elif self.stalled:
             reasons.append("event time stands still")
-        blind = self.exporter.blind
-        if self.stepped_s is None or "warming_up" in blind.values():
+        blind = [reason for signal, reason in self.exporter.blind.items() if signal not in FEED]
+        if self.stepped_s is None or "warming_up" in blind:
             reasons.append("warming up")
         return reasons
 

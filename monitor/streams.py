@@ -119,7 +119,7 @@ class StreamMetrics:
 
 
 def _stream(verdict: Verdict, row: int, symbols: Sequence[str]) -> Stream:
-    return verdict.signal, VENUE if verdict.venue else symbols[row]
+    return verdict.signal, VENUE if verdict.venue else (verdict.names or symbols)[row]
 
 
 def market_factors(detection: Detection) -> dict[str, float]:

@@ -67,7 +67,7 @@ def test_what_an_incident_says_of_trust_is_what_the_budget_says() -> None:
     found = market.run(market.market(1))
     (close,) = (i for i in found.incidents if i.change == "close")
     assert close.trust == {
-        "blind": [],
+        "blind": ["liquidation_burst", "reject_storm"],  # nothing of the kind was sent
         "calibration": "prior",
         "quiet_hours": 0.0,  # of a minute and a half
         "null_check": 1.0,

@@ -8,6 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
+from detectors.registry import BURSTS
 from detectors.windows import LENGTHS
 from monitor.cli import main
 from monitor.labels import LabelledEvent, read_labels, write_labels
@@ -66,11 +67,7 @@ def test_the_table_has_a_line_for_each_signal_and_window_within_80_columns(
     assert max(map(len, lines)) <= 80
     assert " ".join(lines[0].split()) == "signal window maxima in tail nats a decade wander"
     signals = [line.split()[0] for line in lines[1:]]
-    assert signals == [
-        signal
-        for signal in ("order_burst", "cancel_burst", "leverage_burst", "market_wide")
-        for _ in LENGTHS
-    ]
+    assert signals == [signal for signal in (*BURSTS, "market_wide") for _ in LENGTHS]
 
 
 def test_calibrating_twice_gives_the_same_file(quiet: Quiet, tmp_path: Path) -> None:

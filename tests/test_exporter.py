@@ -83,6 +83,32 @@ def test_series_are_there_at_zero_before_anything_happened() -> None:
     assert samples(metrics, "foreshock_blind")["stalled", "cancel_burst"] == 0
 
 
+def test_symbols_without_an_opinion_are_counted_by_signal() -> None:
+    metrics = exporter()
+    name = "foreshock_blind_symbols"
+    assert samples(metrics, name) == {("cancel_burst",): 0.0, ("market_wide",): 0.0}
+    metrics.stepped(step([5.0, np.nan, 4.0, np.nan]), SYMBOLS, 0.001)
+    assert samples(metrics, name)[("cancel_burst",)] == 2.0
+
+
+def test_every_reason_to_be_blind_has_its_series() -> None:
+    metrics = exporter()
+    metrics.blind = {"cancel_burst": "late"}
+    found = samples(metrics, "foreshock_blind")
+    reasons = {"no_input", "warming_up", "stale", "silent", "late", "stalled"}
+    assert {reason for reason, _ in found} == reasons
+    assert [labels for labels, value in found.items() if value] == [("late", "cancel_burst")]
+
+
+def test_when_event_time_and_wall_time_stood_last_are_told_apart() -> None:
+    metrics = exporter()
+    assert samples(metrics, "foreshock_judged_timestamp_seconds")[()] == 0.0
+    metrics.judged_s = 12.5
+    metrics.stepped(step([0.0]), SYMBOLS, 0.001)
+    assert samples(metrics, "foreshock_judged_timestamp_seconds")[()] == 12.5
+    assert samples(metrics, "foreshock_watermark_timestamp_seconds")[()] == 0.5
+
+
 def test_delays_fall_into_cumulative_buckets() -> None:
     metrics = exporter()
     ts = np.array([9_900_000_000, 9_000_000_000, 1_000_000_000])  # 0.1, 1 and 9 s ago

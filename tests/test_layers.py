@@ -14,9 +14,9 @@ CORE: Final = [
     *("events", "records", "schema", "codec", "columns", "arrival", "bins", "features"),
     *("accounts", "incidents", "explain", "detection", "pipeline", "config", "textstate"),
     *("intake", "frames", "merge", "shard", "rows", "settled", "links", "rarity"),
-    *("market.state", "market.depth", "market.gauges", "market.prices", "market.clustering"),
-    *("market.exposure", "market.bands", "market.survey", "market.carry", "market.findings"),
-    *("market.notes", "market.risk"),
+    *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
+    *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
+    *("market.findings", "market.notes", "market.risk"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
 # What reaches for the machine: the clock, chance, the network, files.

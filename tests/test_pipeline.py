@@ -269,7 +269,7 @@ def _torn(sent: Sent, rng: np.random.Generator) -> Sent:
 def test_counts_of_a_batch_say_how_many_good_events_of_each_kind_it_had() -> None:
     found: Run = market.run(traffic_of(1))
     totals = np.sum([taken.counts for taken in found.taken], axis=0)
-    assert found.pipeline.detection.seen[:3].tolist() <= totals[:3].tolist()
+    assert found.pipeline.detection.blindness.seen[:3].tolist() <= totals[:3].tolist()
     assert totals[3:].sum() == 0
 
 

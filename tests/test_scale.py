@@ -85,7 +85,7 @@ def published(traffic: Traffic, seed: int, batch_mean: float, shards: int) -> Ve
     partitions = list(traffic.logs)
     likes = rng.exponential(size=len(partitions)) + 0.05
     idle_turns = 0
-    while idle_turns < 400:
+    while idle_turns < 4_000:  # until all is read; a feed that ends early is a gap
         partition = partitions[int(rng.choice(len(partitions), p=likes / likes.sum()))]
         read = venue.read(partition, int(rng.geometric(1.0 / batch_mean)))
         idle_turns = 0 if read else idle_turns + 1

@@ -11,10 +11,10 @@ from monitor.columns import Names
 from monitor.features import Built
 from monitor.market.clustering import Clustering
 from monitor.market.depth import MEND_MEMORY_S, Depth
-from monitor.market.gauges import GAUGES
-from monitor.market.prices import Prices
+from monitor.market.gauges import ALIVE_NS, DRIFT_MAX, GAUGES, TRADED_NS
+from monitor.market.prices import VOLATILITY_S, Prices
 from monitor.market.risk import Risk
-from monitor.rows import cells
+from monitor.rows import cell_price, cells
 from monitor.settled import Settled
 
 LOOK_S: Final = 1.0  # seconds of venue time from one look at the levels to the next
@@ -33,7 +33,8 @@ class Market:
         self.risk = Risk(names, look_s=look_s, positions_max=positions_max)
         self.struck = np.empty(0)  # (S,) share of changes in thin shells, at the last look
         self.now_ns = 0
-        self._memory = float(np.exp(-self.every * bin_ns / 1e9 / MEND_MEMORY_S))
+        self._memory = float(np.exp(-look_s / MEND_MEMORY_S))
+        self._keep = float(np.exp(-look_s / VOLATILITY_S))
 
     def update(self, built: Built) -> Levels:
         """Take in the bins of a frame; the levels as its looks found them."""
@@ -64,8 +65,18 @@ class Market:
         traded = np.flatnonzero(np.isfinite(self.prices.trade))
         self.depth.settle(traded, cells(self.prices.trade[traded]), self._memory)
         self.struck = self.clustering.look(self.depth.bands())
+        self.prices.look(self._keep)
         self.risk.look(at_bin, self.depth, self.prices)
         return np.column_stack([gauge(self) for gauge in GAUGES.values()])
+
+    def price(self) -> Floats:
+        """(S,) where the market is: the last trade, or the touch of a sound book where that is
+        some seconds old; NaN where neither is known."""
+        since_ns = self.now_ns - self.prices.trade_ns
+        sound = (self.depth.base >= 0) & (self.depth.drift() <= DRIFT_MAX)
+        usable = sound & (since_ns <= ALIVE_NS)
+        touch = np.where(usable, cell_price(self.depth.base + self.depth.touch), np.nan)
+        return np.where(since_ns <= TRADED_NS, self.prices.trade, touch)
 
     def _parts(self) -> dict[str, Depth | Prices | Clustering | Risk]:
         return {

@@ -14,7 +14,8 @@ from detectors.options import BurstOptions
 from detectors.registry import DETECTORS
 from tests.detectors.flow import BIN_NS, Flow, Wander, frames, joined, look, told
 
-FEATURES = ("order", "cancel", "leverage")
+FEATURES = ("order", "cancel", "leverage", "liquidation", "reject")
+WIDE = 3  # features that market_wide sums
 STREAMS = 24
 BREAK = 900  # the bin in which a planted break begins
 BROKEN = 7  # its row
@@ -206,7 +207,7 @@ def test_nan_and_infinity_never_raise_even_in_the_first_frame(name: str) -> None
 @every_detector
 def test_an_empty_venue_has_no_scores(name: str) -> None:
     detector = make(name)
-    for frame in frames(np.empty((160, 0, 3)), FEATURES):
+    for frame in frames(np.empty((160, 0, len(FEATURES))), FEATURES):
         assert np.isnan(detector.update(frame).score).all()
 
 
@@ -240,7 +241,7 @@ def test_symbols_that_appear_later_are_admitted_without_an_alarm(name: str) -> N
     run(detector, [only(frame, np.arange(10)) for frame in seen[:25]])
     for frame in seen[25:]:
         verdict = detector.update(frame)
-        streams = len(FEATURES) if verdict.venue else STREAMS
+        streams = WIDE if verdict.venue else STREAMS
         assert verdict.score.shape == (len(frame.values), streams)
         if not verdict.venue:  # the venue's own stream may well say that more have come
             assert not (verdict.score[:, 10:] >= 6.0).any(), f"bin {frame.bin}"

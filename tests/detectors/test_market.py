@@ -30,10 +30,10 @@ class Market:
         for first in range(0, len(counts), BLOCK):
             block = counts[first : first + BLOCK]
             means = np.broadcast_to(self.mean, block.shape)
-            panel = market_panel(self.mean, self.usable)
+            panel = market_panel(self.mean, self.usable, self.noise)
             rows, sums, _ = self.windows.take(self.bin, block, means)
-            _, filled = self.factor.update(rows, sums, panel, self.noise)
-            found.append(filled)
+            _, filled = self.factor.update(rows, sums, panel)
+            found.append(filled[..., 0])
             self.bin += len(block)
         return np.concatenate(found)
 
@@ -136,4 +136,4 @@ def test_a_silence_makes_the_market_usual_again() -> None:
     market = Market(np.full(60, 10.0))
     market.take(np.full((2048, 60), 20.0))
     market.factor.skip()
-    assert market.factor.held.tolist() == [1.0] * SCALES
+    assert market.factor.held.tolist() == [[1.0]] * SCALES

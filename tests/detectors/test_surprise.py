@@ -5,8 +5,8 @@ import pytest
 
 from detectors.base import BLOCK, Floats
 from detectors.options import BurstOptions
-from detectors.surprise import LONG, Surprise, SurpriseBank
-from detectors.windows import LENGTHS
+from detectors.surprise import Surprise, SurpriseBank
+from detectors.windows import LENGTHS, LONG
 from tests.detectors.flow import BINS_PER_S, CALM, Flow
 
 OPTIONS = BurstOptions()
@@ -24,13 +24,13 @@ class Bank:
     def take(self, counts: Floats) -> Floats:
         """(T, S) scores."""
         counts = counts if counts.ndim == 2 else counts[:, None]
-        return np.concatenate([found.score for found in self.each(counts)])
+        return np.concatenate([found.score[:, 0] for found in self.each(counts)])
 
     def each(self, counts: Floats) -> list[Surprise]:
         found = []
         while len(counts):
             block, counts = np.split(counts, [BLOCK - self.bin % BLOCK])
-            found.append(self.bank.update(block, self.bin))
+            found.append(self.bank.update(block[:, None], self.bin))
             self.bin += len(block)
         return found
 
@@ -75,7 +75,7 @@ def test_no_window_outlives_a_burst_by_more_than_an_eighth_and_a_hop(
         loud = np.flatnonzero(score >= 4.0)
         lasted = bank.bin - score.size + int(loud[-1]) + 1 - over if loud.size else lasted
         for scale, length in enumerate(LENGTHS):
-            part = length // 8 + length // 16 if scale in LONG else length + 2
+            part = length // 8 + length // 16 if scale >= LONG else length + 2
             if bank.bin - over >= part:
                 assert bank.bank.held[scale, 0] < 6.0, f"{length} bins, seed {seed}"
     assert lasted <= LENGTHS[-1] // 8 + LENGTHS[-1] // 16, f"{lasted} bins, seed {seed}"
@@ -125,7 +125,7 @@ def test_a_burst_is_dated_and_counted(seed: int) -> None:
     began = bank.bin
     bank.take(counts[: BLOCK // 2])
     for found in bank.each(counts[BLOCK // 2 : BLOCK // 2 + 80]):
-        why = found.detail(15, np.array([0]))
+        why = found.detail(0, 15, np.array([0]))
         late = abs(int(why.onset_bin[0]) - began)
         assert late <= max(2, (bank.bin - began) / 8), f"seed {seed}, {bank.bin - began} bins in"
         since = int(why.onset_bin[0]) - began
@@ -143,7 +143,7 @@ def test_the_market_is_not_a_streams_to_answer_for() -> None:
     boost[WARM - 40 :, 7] = 6.0
     counts = calm.take(WARM, boost)
     scores = np.concatenate(
-        [bank.update(counts[t : t + BLOCK], t).score for t in range(0, WARM, BLOCK)]
+        [bank.update(counts[t : t + BLOCK, None], t).score[:, 0] for t in range(0, WARM, BLOCK)]
     )
     others = np.delete(scores, 7, axis=1)
     assert np.nanmax(others[2000:]) < 5.0
