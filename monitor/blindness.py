@@ -83,10 +83,10 @@ class Blindness:
                 reason = _why_mute(detector, torn=torn)
             if reason is None and self.late and detector.signal not in FEED:
                 reason = "late"
-            if name in self._unfed or not self._fed(detector):
-                able.setdefault(detector.signal, "no_input")
-            else:  # one input is enough for a signal that has several
-                able[detector.signal] = reason
+            unfed = name in self._unfed or not self._fed(detector)
+            told = able.get(detector.signal, "no_input")
+            if told is not None:  # one that speaks is enough for a signal that has several
+                able[detector.signal] = told if unfed else reason
         return {signal: reason for signal, reason in able.items() if reason is not None}
 
     def _fed(self, detector: Judge) -> bool:

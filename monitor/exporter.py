@@ -265,8 +265,8 @@ class Exporter(Collector):
             labels=["signal"],
         )
         blind = dict.fromkeys(self.signals, 0)
-        if self._last is not None:
-            step = self._last[0]
+        step = self.streams.step
+        if step is not None:
             for verdict in step.verdicts:
                 if not (verdict.venue or verdict.names or verdict.signal == "drift"):
                     blind[verdict.signal] = int(np.isnan(verdict.score[step.at]).sum())

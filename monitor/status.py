@@ -6,12 +6,13 @@ from collections import deque
 from collections.abc import Iterable
 from typing import Final
 
+from detectors.registry import BURSTS
 from monitor.casebook import Casebook, Stream
 from monitor.config import Config
 from monitor.detection import Detection, Step
 from monitor.events import NS_PER_S
 from monitor.exporter import Exporter
-from monitor.incidents import FEED, Case, Incident
+from monitor.incidents import Case, Incident
 from monitor.scoreline import Recent
 
 RECENT_MAX: Final = 200
@@ -86,8 +87,9 @@ class Status:
             reasons.append("no bin judged yet")
         elif self.stalled:
             reasons.append("event time stands still")
-        blind = [reason for signal, reason in self.exporter.blind.items() if signal not in FEED]
-        if self.stepped_s is None or "warming_up" in blind:
+        # Levels take minutes to be known; until then they say that they are blind.
+        counted = [self.exporter.blind.get(signal) for signal in (*BURSTS, "market_wide")]
+        if self.stepped_s is None or "warming_up" in counted:
             reasons.append("warming up")
         return reasons
 

@@ -34,6 +34,11 @@ class StreamMetrics:
         self.why: Mapping[Stream, tuple[float, float]] = {}
         self.market: Mapping[str, float] = {}
 
+    @property
+    def step(self) -> Step | None:
+        """The last bin that was judged."""
+        return None if self._last is None else self._last[0]
+
     def stepped(self, step: Step, symbols: Sequence[str]) -> None:
         """Take in one closed bin; symbols names the rows of its verdicts."""
         self._last = step, symbols

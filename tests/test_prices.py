@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.base import Floats, Frame
+from monitor.columns import Names
 from monitor.events import KINDS, Kind
 from monitor.features import Built
 from monitor.market.gauges import GAUGES
@@ -25,7 +26,7 @@ class Seconds:
     """A market of one symbol that is told one second after the other."""
 
     def __init__(self) -> None:
-        self.market = Market(bin_ns=BIN_NS)
+        self.market = Market(Names(), bin_ns=BIN_NS, positions_max=10)
         self.now = START
 
     def told(
