@@ -258,6 +258,10 @@ class Fold:
         # Where all are idle, the clock that got furthest was the last to be waited for.
         return min(waited) if waited else max(map(self._closed_before, states), default=NEVER)
 
+    def beyond_open_bins(self) -> int:
+        """The first bin after all that hold anything; `NEVER` where none does."""
+        return max(self._open, default=NEVER - 1) + 1
+
     def take_before(self, end_bin: int) -> list[PartialFrame]:
         """The bins before an end that hold anything; these and the empty ones are closed now."""
         closing = sorted(index for index in self._open if index < end_bin)

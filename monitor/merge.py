@@ -77,7 +77,6 @@ def _of(rows: Rows, event: int) -> Rows:
 
 def _as_known_here(decision: Decision, fold: Fold) -> Decision:
     """While a number was idle the venue's bins closed without it: that far its events are late."""
-    if decision.bin is None or fold.next_bin is None:
-        return decision
-    later = max(decision.bin, fold.next_bin)
+    known = [b for b in (decision.bin, fold.next_bin) if b is not None]
+    later = max(known, default=None)
     return Decision(decision.decision, decision.topic, decision.partition, decision.offset, later)

@@ -75,6 +75,8 @@ class Shard:
         for number, held in self.numbers.items():
             end_bin = max(held.fold.end_bin(), held.end_bin)
             idle = not any(clock.waited_for for clock in held.fold.partitions.values())
+            if idle:  # the venue goes on without it, so what it holds is told now
+                end_bin = max(end_bin, held.fold.beyond_open_bins())
             news = end_bin > held.end_bin or idle != held.idle or held.decisions
             silent = end_bin == NEVER and not idle  # has nothing to say yet, and is waited for
             if silent or not (news or all_numbers):
