@@ -12,6 +12,7 @@ from detectors.clock_skew import ClockSkew
 from detectors.feed_gap import FeedGap
 from detectors.level import Level
 from monitor.events import Kind
+from monitor.feeds import FeedRoster
 from monitor.incidents import FEED
 from monitor.market.gauges import INPUTS
 
@@ -43,13 +44,12 @@ class Judge(Protocol):
 
 
 class Blindness:
-    """Kept bin by bin. seen: (K,) events of each kind so far. late: partitions whose events
-    mostly come late."""
+    """Kept bin by bin. seen: (K,) events of each kind so far."""
 
-    def __init__(self, judges: Mapping[str, Judge], kinds: int) -> None:
+    def __init__(self, judges: Mapping[str, Judge], kinds: int, feeds: FeedRoster) -> None:
         self._detectors = judges
+        self._feeds = feeds
         self.seen = np.zeros(kinds)
-        self.late: list[str] = []
         self._verdicts: Sequence[Verdict] = ()
         self._at = 0
         self.found()
@@ -59,29 +59,22 @@ class Blindness:
         self._cold = {name for name, part in self._detectors.items() if not _warm(part)}
         self._unfed = {n for n, part in self._detectors.items() if not getattr(part, "fed", True)}
 
-    def judged(
-        self,
-        at: int,
-        verdicts: Sequence[Verdict],
-        counts: NDArray[np.float64],
-        *,
-        late: list[str],
-    ) -> None:
+    def judged(self, at: int, verdicts: Sequence[Verdict], counts: NDArray[np.float64]) -> None:
         """Bin `at` of a frame was judged. counts: (K,) its events of each kind."""
         self.seen += counts
-        self.late = late
         self._verdicts, self._at = verdicts, at
 
     def reasons(self) -> dict[str, Reason]:
         """Signals that cannot speak of any symbol, with the reason."""
         able: dict[str, Reason | None] = {}
+        late = bool(self._feeds.late())
         torn = any(v.silent is not None and v.silent[self._at].any() for v in self._verdicts)
         mute = [not np.isfinite(v.score[self._at]).any() for v in self._verdicts]
         for number, (name, detector) in enumerate(self._detectors.items()):
             reason: Reason | None = "warming_up" if name in self._cold else None
             if reason is None and mute and mute[number]:
                 reason = _why_mute(detector, torn=torn)
-            if reason is None and self.late and detector.signal not in FEED:
+            if reason is None and late and detector.signal not in FEED:
                 reason = "late"
             unfed = name in self._unfed or not self._fed(detector)
             told = able.get(detector.signal, "no_input")

@@ -121,7 +121,7 @@ class Detection:
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
         self.bins = 0
-        self.blindness = Blindness(self._judges(), len(KINDS))
+        self.blindness = Blindness(self._judges(), len(KINDS), self.feeds)
 
     def steps(self, partials: Iterable[PartialFrame]) -> Iterator[Step]:
         """Judge closed bins, oldest first; to be run to its end. How bins are handed over, one at
@@ -140,7 +140,7 @@ class Detection:
                 now = frame.bin + at
                 self.bins += 1
                 self.feeds.hear(feeds.values[at])
-                self.blindness.judged(at, verdicts, counts[at], late=self.feeds.late())
+                self.blindness.judged(at, verdicts, counts[at])
                 self.ring.append(now, held.keys)
                 sightings = self._sightings(at, [*bursts, *levels], verdicts, evidence)
                 score = float(evidence.score[at])
@@ -338,7 +338,7 @@ class Detection:
         rows = self.roster.row_of[[self._names.symbols[name] for name in symbols]].tolist()
         return {
             "blind": sorted(self.blind()),
-            "late": self.blindness.late,
+            "late": self.feeds.late(),
             "blind_for": self.blindness.of_streams(symbols, rows),
             "calibration": self.calibrated,
             "quiet_hours": round(self.quiet_hours, 3),

@@ -5,11 +5,15 @@ import pytest
 
 from detectors.base import Floats, Frame
 from monitor.columns import Names
+from monitor.config import Config
 from monitor.events import KINDS, Kind
 from monitor.features import Built
 from monitor.market.gauges import GAUGES
 from monitor.market.state import Market
+from monitor.replay import Replay
+from monitor.scoring.simulated import SimulatedLog
 from monitor.settled import NO_CHANGES, Facts, Settled
+from monitor.simulator import Options
 
 BIN_NS = 1_000_000_000
 START = 1_700_000_000
@@ -99,3 +103,18 @@ def test_a_trade_of_long_ago_is_not_where_the_market_is() -> None:
     for _ in range(2):
         told = venue.told(mark=102.0)
     assert np.isnan(told["mark_distance"])
+
+
+def test_an_index_that_stands_still_in_a_simulated_venue_becomes_an_incident() -> None:
+    options = Options(
+        seed=7, scenario="index_lag", duration_s=280.0, onset_s=240.0, symbols=6, rate=150.0
+    )
+    log, labels = SimulatedLog(options).open()
+    changes = list(Replay(Config(), [log]).incidents())
+    (event,) = (e for e in labels().events if e.scenario == "index_lag")
+    found = [i for i in changes if "index_lag" in i.signals]
+    assert found[0].change == "open"
+    assert 0.0 < (found[0].at_ns - event.onset_ns) / 1e9 < 20.0
+    named = {seen.symbol for i in found for seen in i.symbols if seen.signal == "index_lag"}
+    assert named == set(event.symbols)
+    assert "behind its mark" in found[0].summary
