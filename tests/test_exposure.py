@@ -2,6 +2,7 @@
 them up."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -408,3 +409,22 @@ def test_crowding_is_funding_over_volatility_where_the_geared_side_pays() -> Non
 def test_a_maximum_of_no_positions_is_refused() -> None:
     with pytest.raises(ValueError, match="positions_max must be positive, was 0"):
         Exposure(positions_max=0)
+
+
+def test_notes_say_where_a_cascade_would_go_and_how_geared_a_side_is() -> None:
+    found = replace(
+        nothing(3),
+        times=np.array([2.44, 1.0, np.nan]),
+        path=np.array([[0, 2, 1, -1], [-1] * 4, [-1] * 4]),
+        leverage=np.array([[12.34, np.nan, 1.0], [3.0, 4.0, 5.0]]),
+    )
+    names = ["BTC", "ETH", "SOL"]
+    assert note(found, "amplification", 0, names) == (
+        "forced orders would spread BTC → SOL → ETH, 2.4x the first forced notional"
+    )
+    assert note(found, "amplification", 1, names) is None
+    assert note(found, "long_leverage", 0, names) == "longs at 12.3x"
+    assert note(found, "long_leverage", 1, names) is None
+    assert note(found, "short_leverage", 2, names) == "shorts at 5.0x"
+    assert note(found, "near_depth", 0, names) is None
+    assert note(found, "band_pressure", 7, names) is None
