@@ -50,8 +50,12 @@ class AccountRing:
         """The busiest accounts of some streams (keys without their account) in some bins."""
         recent = [keys for bin_index, keys in self._bins if bin_index in bins]
         keys = np.concatenate([np.empty(0, np.int64), *recent])
-        wanted = np.fromiter(streams, np.int64)
-        of_streams = keys[np.isin(keys & ~ACCOUNT_MASK, wanted)] & ACCOUNT_MASK
+        wanted = np.unique(np.fromiter(streams, np.int64))
+        if not wanted.size:
+            return []
+        found = keys & ~ACCOUNT_MASK
+        at = np.searchsorted(wanted, found).clip(max=wanted.size - 1)  # no sorting of the keys
+        of_streams = keys[wanted[at] == found] & ACCOUNT_MASK
         codes, counts = np.unique(of_streams, return_counts=True)
         if not codes.size:
             return []
