@@ -70,7 +70,7 @@ DETECTORS: dict[str, Callable[[BurstOptions], Detector]] = {
     "liquidation_band": lambda options: Level(
         "liquidation_band",
         LevelOptions(
-            gauge="band_pressure", rising=True, sd=0.5, sd_min=0.35, material=0.1, looks_min=4
+            gauge="band_pressure", rising=True, sd=0.5, sd_min=0.35, material=0.05, looks_min=4
         ),
         options,
     ),

@@ -2,13 +2,14 @@
 them up."""
 
 import json
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
 import pytest
 
 from detectors.base import Floats
-from detectors.liquidation_price import Positions, liquidation_price, pooled
+from detectors.liquidation_price import Positions, after_funding, liquidation_price, pooled
 from monitor.columns import Names
 from monitor.config import Config
 from monitor.features import Roster
@@ -25,12 +26,15 @@ from monitor.market.bands import (
 )
 from monitor.market.depth import CELLS, MIDDLE, Depth
 from monitor.market.exposure import Exposure
+from monitor.market.findings import find, nothing
+from monitor.market.notes import note
 from monitor.market.survey import crowd, survey
 from monitor.records import Partition, RawBatch
 from monitor.rows import QUOTE_UNITS
 from monitor.settled import settle
 
 S = 1_000_000_000
+NONE = np.full(2, np.nan)  # no funding is told
 Said = dict[str, Any]
 
 
@@ -250,7 +254,7 @@ def test_the_way_to_liquidation_leads_to_the_liquidation_price() -> None:
         geared(2.0, account="e", leverage=11.0, collateral_pool="p"),
     )
     held, marks = book.exposure, prices(book, 99.0, 101.5)
-    found = margins(held, marks)
+    found = margins(held, marks, NONE)
     mark = marks[held.row]
     codes = np.unique(held.group, return_inverse=True)[1]
     collateral = np.bincount(codes, held.collateral).astype(np.float64)
@@ -271,16 +275,52 @@ def test_the_way_to_liquidation_leads_to_the_liquidation_price() -> None:
     assert np.isnan(found.away[~open_now]).all()
 
 
+def test_who_falls_by_the_next_funding_is_forced_at_any_distance() -> None:
+    book = Book().take(
+        geared(5.0, account="a", leverage=12.0),
+        geared(-5.0, account="b", leverage=12.0),
+        geared(7.0, account="d", leverage=12.0, collateral_pool="p"),
+        geared(-3.0, account="d", leverage=12.0, collateral_pool="p", symbol="Y"),
+    )
+    held, marks = book.exposure, prices(book, 93.0, 104.0)
+    rate = np.where(marks == 93.0, 0.01, -0.02)
+    found = margins(held, marks, rate)
+    mark = marks[held.row]
+    codes = np.unique(held.group, return_inverse=True)[1]
+    collateral = np.bincount(codes, held.collateral).astype(np.float64)
+    each = Positions(
+        position=held.position,
+        entry_price=held.entry,
+        collateral=held.collateral,
+        maintenance_rate=held.rate,
+    )
+    each = pooled(each, mark=mark, pool=codes, collateral=collateral)
+    _, falls = after_funding(each, mark=mark, rate=rate[held.row], pool=codes)
+    assert found.due.tolist() == falls.tolist()
+    assert found.due.sum() == 3
+    assert found.away[found.due].max() == 0.0
+    forced = forced_by_distance(held, found, 2)
+    x = book.roster.symbols.index("X")
+    assert forced[x, FALL, 0] == 12.0 * 93.0
+    note_of = find(held, survey(held, forced + 1.0, marks, rate), marks, nothing(2), 1.0)
+    assert note_of.due[x] == 12.0 * 93.0
+    words = note(note_of, "band_pressure", x, ["X", "Y"])
+    assert words == (
+        "forced notional of 1.1 k within 0.1% below mark against 1.1 k of bids (1.0x), "
+        "1.1 k of it by the next funding alone"
+    )
+
+
 def test_a_pool_with_an_unknown_mark_is_not_known_and_who_is_below_counts_for_nothing() -> None:
     book = Book().take(
         geared(7.0, collateral_pool="p"),
         geared(-6.0, collateral_pool="p", symbol="Y"),
         geared(7.0, account="b"),
     )
-    found = margins(book.exposure, prices(book, 99.0, np.nan))
+    found = margins(book.exposure, prices(book, 99.0, np.nan), NONE)
     alone = book.exposure.account == book.names.accounts["b"]
     assert np.isfinite(found.away).tolist() == alone.tolist()
-    below = margins(Book().take(geared(7.0)).exposure, np.array([90.5]))
+    below = margins(Book().take(geared(7.0)).exposure, np.full(2, 90.5), NONE)
     assert np.isnan(below.away).all()
 
 
@@ -290,7 +330,7 @@ def test_forced_notional_adds_up_by_side_and_distance() -> None:
         geared(20.0, account="b", leverage=12.0),  # 7.4 %
         geared(-10.0, account="c", leverage=50.0),  # rises by 1.02 / 1.01 - 1 = 0.99 %
     )
-    found = margins(book.exposure, np.array([100.0]))
+    found = margins(book.exposure, np.full(2, 100.0), NONE)
     forced = forced_by_distance(book.exposure, found, 1)
     away = np.exp(DISTANCES) - 1.0
     fall = np.where(-np.log(1 - 0.030303) <= DISTANCES, 5000.0, 0.0)
@@ -347,7 +387,7 @@ def test_a_survey_tells_leverage_by_side_weighted_by_worth() -> None:
         geared(None, account="b", leverage=9.0, symbol="Y"),
     )
     resting = np.full((2, 2, DISTANCES.size), 1e6)
-    found = survey(book.exposure, resting, np.full(2, 100.0))
+    found = survey(book.exposure, resting, np.full(2, 100.0), NONE)
     x, y = (book.roster.symbols.index(symbol) for symbol in "XY")
     assert found.worth[x].tolist() == [4000.0, 1000.0]
     np.testing.assert_allclose(found.leverage[x], [16.0, 6.0])
@@ -369,3 +409,22 @@ def test_crowding_is_funding_over_volatility_where_the_geared_side_pays() -> Non
 def test_a_maximum_of_no_positions_is_refused() -> None:
     with pytest.raises(ValueError, match="positions_max must be positive, was 0"):
         Exposure(positions_max=0)
+
+
+def test_notes_say_where_a_cascade_would_go_and_how_geared_a_side_is() -> None:
+    found = replace(
+        nothing(3),
+        times=np.array([2.44, 1.0, np.nan]),
+        path=np.array([[0, 2, 1, -1], [-1] * 4, [-1] * 4]),
+        leverage=np.array([[12.34, np.nan, 1.0], [3.0, 4.0, 5.0]]),
+    )
+    names = ["BTC", "ETH", "SOL"]
+    assert note(found, "amplification", 0, names) == (
+        "forced orders would spread BTC → SOL → ETH, 2.4x the first forced notional"
+    )
+    assert note(found, "amplification", 1, names) is None
+    assert note(found, "long_leverage", 0, names) == "longs at 12.3x"
+    assert note(found, "long_leverage", 1, names) is None
+    assert note(found, "short_leverage", 2, names) == "shorts at 5.0x"
+    assert note(found, "near_depth", 0, names) is None
+    assert note(found, "band_pressure", 7, names) is None

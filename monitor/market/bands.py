@@ -5,7 +5,8 @@ margin. With spare = equity less maintenance of all its positions, and a fall of
 symbol by the share f costing it f·slope·mark, that is at f = spare / (slope·mark): the price that
 `detectors.liquidation_price` gives, by the way there from the mark. All marks but that one stand
 still. The whole position counts: a venue that closes in steps forces less at first, and the rest a
-little farther away. Fees are not known and left out. Who is below already counts for nothing: it
+little farther away. Whoever the next funding alone would put below is forced at any distance.
+Fees are not known and left out. Who is below already counts for nothing: it
 is being closed, or has collateral that was not told.
 """
 
@@ -14,7 +15,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.base import Floats, Ints
+from detectors.base import Bools, Floats, Ints
 from monitor.market.depth import CELLS, Depth
 from monitor.market.exposure import Exposure
 from monitor.rows import CELL, QUOTE_UNITS
@@ -40,21 +41,24 @@ class Margins:
     worth: (N,) signed quote currency. slope: (N,) quote currency that its pool wins where its
     symbol's mark rises by all of itself. spare: (G,) of each pool, equity less maintenance.
     away: (N,) share of the mark by which it must fall (longs) or rise (shorts) to liquidate the
-    position; infinity where it never does, NaN where not known or past.
+    position; infinity where it never does, NaN where not known or past, 0 where it is due.
+    due: (N,) whose pool falls below by the next funding alone.
     """
 
     worth: Floats
     slope: Floats
     spare: Floats
     away: Floats
+    due: Bools
 
     def of(self, at: Ints) -> "Margins":
         """Some positions."""
-        return Margins(self.worth[at], self.slope[at], self.spare, self.away[at])
+        return Margins(self.worth[at], self.slope[at], self.spare, self.away[at], self.due[at])
 
 
-def margins(held: Exposure, price: Floats) -> Margins:
-    """price: (S,) marks. A pool with a position whose mark is not known is not known itself."""
+def margins(held: Exposure, price: Floats, funding: Floats) -> Margins:
+    """price: (S,) marks. A pool with a position whose mark is not known is not known itself.
+    funding: (S,) next rate, above 0 longs pay; NaN counts as none."""
     row = held.row
     now = price[row]
     closed = held.position == 0.0
@@ -67,7 +71,10 @@ def margins(held: Exposure, price: Floats) -> Margins:
     with np.errstate(divide="ignore", invalid="ignore"):
         away = np.abs(left / slope)
     away[~(left > 0.0) | closed] = np.nan
-    return Margins(worth, slope, np.asarray(spare, np.float64), away)
+    owed = worth * np.nan_to_num(funding)[row]
+    due = (away > 0.0) & (left < np.bincount(group, owed, held.groups)[group])
+    away[due] = 0.0
+    return Margins(worth, slope, np.asarray(spare, np.float64), away, due)
 
 
 def log_away(found: Margins) -> Floats:

@@ -30,7 +30,7 @@ class Findings:
 
     usual: (2, S) slow mean of the leverage of longs and of shorts. leverage: (2, S) what it is.
     weighed, side, away, forced, resting: of the worst band; away is a log distance.
-    times: amplification.
+    due: what the next funding alone forces. times: amplification.
     path: (S, PATH_MAX) rows in the order in which a cascade reaches them, -1 none.
     who: (n, 3) gauge, row and account. amount: (n, 2) quote currency of the account, and of all.
     """
@@ -42,6 +42,7 @@ class Findings:
     away: Floats
     forced: Floats
     resting: Floats
+    due: Floats
     times: Floats
     path: Ints
     who: Ints
@@ -76,7 +77,18 @@ def nothing(symbols: int) -> Findings:
     path = np.full((symbols, PATH_MAX), -1)
     side = np.zeros(symbols, np.int64)
     return Findings(
-        two, two, unknown, side, unknown, unknown, unknown, unknown, path, none, np.empty((0, 2))
+        two,
+        two,
+        unknown,
+        side,
+        unknown,
+        unknown,
+        unknown,
+        unknown,
+        unknown,
+        path,
+        none,
+        np.empty((0, 2)),
     )
 
 
@@ -98,11 +110,18 @@ def find(held: Exposure, seen: Survey, crowd: Floats, last: Findings, look_s: fl
         away=DISTANCES[band.step],
         forced=band.forced,
         resting=band.resting,
+        due=_due(held, seen, symbols),
         times=seen.cascades.times,
         path=_paths(seen, symbols),
         who=who,
         amount=amount,
     )
+
+
+def _due(held: Exposure, seen: Survey, symbols: int) -> Floats:
+    at = np.flatnonzero(seen.margins.due)
+    sums = np.bincount(held.row[at], np.abs(seen.margins.worth[at]), symbols)
+    return np.asarray(sums, np.float64)
 
 
 def _paths(seen: Survey, symbols: int) -> Ints:

@@ -31,10 +31,12 @@ def _band(found: Findings, row: int) -> str | None:
         return None
     below = found.side[row] == FALL
     times = f"{forced / resting:.1f}x" if resting >= 1.0 else "an empty book"
+    due = found.due[row]
+    funding = f", {_money(due)} of it by the next funding alone" if due >= 1.0 else ""
     return (
         f"forced notional of {_money(forced)} within {np.expm1(found.away[row]):.1%} "
         f"{'below' if below else 'above'} mark against {_money(resting)} of "
-        f"{'bids' if below else 'asks'} ({times})"
+        f"{'bids' if below else 'asks'} ({times}){funding}"
     )
 
 

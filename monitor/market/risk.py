@@ -14,7 +14,7 @@ from monitor.market.carry import Carry
 from monitor.market.depth import Depth
 from monitor.market.exposure import Exposure
 from monitor.market.findings import PRESSED, Findings, find, nothing
-from monitor.market.prices import Prices
+from monitor.market.prices import FUNDING, Prices
 from monitor.market.survey import Survey, crowd, survey
 from monitor.rows import cell_price
 from monitor.settled import Settled
@@ -54,7 +54,8 @@ class Risk:
         """The levels at the end of a bin."""
         self.carry.look(prices)
         self._measure(depth)
-        seen = self._seen = survey(self.exposure, self.resting, price_of(depth, prices))
+        price, funding = price_of(depth, prices), prices.told[FUNDING]
+        seen = self._seen = survey(self.exposure, self.resting, price, funding)
         carry = self.carry.over_volatility()
         self.crowd = crowd(seen.worth, seen.leverage, carry)
         last = self._found[-1][1]

@@ -53,10 +53,11 @@ class Survey:
     cascades: Cascades
 
 
-def survey(held: Exposure, resting: Floats, price: Floats) -> Survey:
-    """resting: (S, 2, K) as bands.depth_by_distance has it. price: (S,) marks."""
+def survey(held: Exposure, resting: Floats, price: Floats, funding: Floats) -> Survey:
+    """resting: (S, 2, K) as bands.depth_by_distance has it. price: (S,) marks.
+    funding: (S,) next rate."""
     symbols = price.size
-    found = margins(held, price)
+    found = margins(held, price, funding)
     known = np.bincount(held.row, held.told & (held.position != 0.0), symbols) > 0.0
     forced = forced_by_distance(held, found, symbols)
     graph = _graph(held, found, forced, resting)
