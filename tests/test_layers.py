@@ -38,7 +38,7 @@ AIOKAFKA: Final = {
     "monitor/sources/topics.py": "asks brokers which topics there are",
     "monitor/commands/check.py": "tells the errors of the client apart",
     "monitor/commands/record.py": "tells the errors of the client apart",
-    "monitor/demo/show.py": "plays the exchange that produces",
+    "monitor/demo/publish.py": "plays the exchange that produces",
     "monitor/live.py": "tells the errors of the client apart",
 }
 PROMETHEUS: Final = {
