@@ -128,6 +128,7 @@ def _alertmanager(place: Place) -> Program:
         f"--config.file={file}",
         f"--storage.path={place.folder / 'alertmanager'}",
         f"--web.listen-address={place.address('alertmanager')}",
+        f"--web.external-url={place.url('alertmanager')}",
         "--cluster.listen-address=",
     ]
     settings = provision.alertmanager_settings(receiver=place.address("inbox"))
@@ -160,6 +161,7 @@ def _prometheus(place: Place) -> Program:
         f"--storage.tsdb.path={place.folder / 'prometheus'}",
         "--storage.tsdb.retention.size=1GB",
         f"--web.listen-address={place.address('prometheus')}",
+        f"--web.external-url={place.url('prometheus')}",
     ]
     ready = _serves(place.url("prometheus") + "/-/ready")
     return Program("prometheus", lambda: command, ready, ports=("prometheus",), prepare=prepare)
