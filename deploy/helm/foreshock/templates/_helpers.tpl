@@ -90,11 +90,12 @@ spec:
       readinessProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: 5
+      # Brokers that are away for minutes are waited for; a restart would not bring them back.
       livenessProbe:
         httpGet: {path: /healthz, port: http}
         periodSeconds: 10
         timeoutSeconds: 5
-        failureThreshold: 6
+        failureThreshold: 30
       resources:
         {{- toYaml .resources | nindent 8 }}
       securityContext:
