@@ -4,7 +4,10 @@ VENV   := .venv
 BIN    := $(VENV)/bin
 READY  := $(VENV)/.ready
 
-.PHONY: help demo test lint format score bench dashboards screenshots lock clean
+PROGRAMS := prometheus=prometheus prometheus-alertmanager=prometheus-alertmanager
+SHIFT  ?= 0
+
+.PHONY: help demo stack stack-down test lint format score bench dashboards screenshots lock clean
 
 help:           ## this list
 	@grep -E '^[a-z-]+: .*##' $(MAKEFILE_LIST) | sed -E 's/:[^#]*## */\t/' | expand -t 12
@@ -16,9 +19,15 @@ $(READY): requirements.lock pyproject.toml deploy/local/venv.sh
 demo: $(READY)  ## a broker, a small exchange and the monitor, for two minutes
 	@$(BIN)/foreshock demo
 
+stack: $(READY) ## Kafka, Prometheus, Alertmanager, a venue and the monitor, on this machine
+	@sh deploy/local/programs.sh $(PROGRAMS) java=default-jre-headless mvn=maven
+	@$(BIN)/python -m deploy.local up --shift $(SHIFT)
+
+stack-down: $(READY) ## end exactly what `make stack` started
+	@$(BIN)/python -m deploy.local down
+
 test: $(READY)  ## all tests; Apache Kafka is started where Java and Maven are there
-	@sh deploy/local/programs.sh prometheus=prometheus \
-	    prometheus-alertmanager=prometheus-alertmanager "chromium=chromium fonts-dejavu-core"
+	@sh deploy/local/programs.sh $(PROGRAMS) "chromium=chromium fonts-dejavu-core"
 	@$(BIN)/pytest -q
 
 lint: $(READY)  ## format, lint and types

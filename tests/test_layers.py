@@ -43,7 +43,7 @@ AIOKAFKA: Final = {
     "monitor/commands/audit.py": "tells the errors of the client apart",
     "monitor/commands/check.py": "tells the errors of the client apart",
     "monitor/commands/record.py": "tells the errors of the client apart",
-    "monitor/demo/show.py": "plays the exchange that produces",
+    "monitor/demo/publish.py": "plays the exchange that produces",
     "monitor/live.py": "tells the errors of the client apart",
 }
 PROMETHEUS: Final = {

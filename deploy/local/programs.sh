@@ -1,7 +1,7 @@
 #!/bin/sh
-# Installs programs that the tests start, from Debian's packages: programs.sh PROGRAM=PACKAGE ...
-# As root, what is missing is installed and its service is not started. Where that cannot be, tests
-# that need it say that it is not there.
+# Installs programs that the tests and the stack start, from Debian's packages: programs.sh
+# PROGRAM=PACKAGE ... As root, what is missing is installed and its service is not started. Where
+# that cannot be, whoever needs it says that it is not there.
 set -eu
 
 missing=
@@ -11,7 +11,7 @@ done
 [ -n "$missing" ] || exit 0
 
 if [ "$(id -u)" != 0 ] || ! command -v apt-get >/dev/null; then
-    echo "foreshock: not installed, so some tests are skipped; apt-get install$missing" >&2
+    echo "foreshock: not installed, and not everything runs without: apt-get install$missing" >&2
     exit 0
 fi
 
@@ -30,5 +30,5 @@ export DEBIAN_FRONTEND=noninteractive
 # shellcheck disable=SC2086
 if ! { apt-get update -qq && apt-get install -y -qq --no-install-recommends \
     -o DPkg::Lock::Timeout=300 $missing >/dev/null; }; then
-    echo "foreshock: could not install$missing, so some tests are skipped" >&2
+    echo "foreshock: could not install$missing; not everything runs without" >&2
 fi

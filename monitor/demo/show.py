@@ -9,19 +9,17 @@ from pathlib import Path
 from typing import Final
 
 import click
-from aiokafka import AIOKafkaProducer
 
 from monitor.broker import create_topics, embedded_broker
 from monitor.config import Checkpoint, Config, Detectors, Http, Kafka
 from monitor.demo.exchange import HIT, SYMBOLS, Exchange, Script
+from monitor.demo.publish import PARTITIONS, publish
 from monitor.incidents import Incident
 from monitor.logs import configure
 from monitor.pretty import incident_text
 from monitor.service import Service
-from monitor.simulator.slices import SLICE_S
 
 QUIET: Final = Path(__file__).parent / "quiet.json"  # five quiet hours, calibrated on seed 101
-PARTITIONS: Final = 3
 STATUS_EVERY_S: Final = 15.0
 
 
@@ -60,7 +58,9 @@ async def _show(seconds: float | None, seed: int, port: int) -> None:
 
         service = Service(config, on_incident=tell)
         watching = asyncio.create_task(service.run())
-        exchange = asyncio.create_task(_publish(broker.bootstrap, seed))
+        exchange = asyncio.create_task(
+            publish(broker.bootstrap, Exchange(seed=seed, start_ns=time.time_ns()))
+        )
         try:
             await _narrate(service, exchange, watching, stopping, seconds)
         finally:
@@ -78,18 +78,6 @@ def _config(bootstrap: str, port: int) -> Config:
         http=Http(port=port),
         detectors=Detectors(calibration=str(QUIET)),
     )
-
-
-async def _publish(bootstrap: str, seed: int) -> None:
-    """Publish the exchange's slices as their time comes."""
-    async with AIOKafkaProducer(bootstrap_servers=bootstrap, linger_ms=5) as producer:
-        exchange = Exchange(seed=seed, start_ns=time.time_ns())
-        due_s = time.monotonic()
-        while True:
-            due_s += SLICE_S
-            await asyncio.sleep(max(0.0, due_s - time.monotonic()))
-            for topic, key, value in exchange.slice():
-                await producer.send(topic, value, key=key.encode())
 
 
 async def _narrate(

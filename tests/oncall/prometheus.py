@@ -8,11 +8,12 @@ from urllib.parse import urlencode
 
 import msgspec
 
+from deploy.local.provision import DEPLOY, PROMETHEUS, RULES, prometheus_settings
 from tests.oncall.programs import Program, wait_until
 
-DEPLOY: Final = Path(__file__).parents[2] / "deploy"
-CONFIG: Final = DEPLOY / "prometheus" / "prometheus.yml"
-RULES: Final = DEPLOY / "prometheus" / "rules"
+__all__ = ["CONFIG", "DEPLOY", "RULES", "Prometheus"]
+
+CONFIG: Final = PROMETHEUS
 
 
 class Prometheus(Program):
@@ -33,7 +34,7 @@ class Prometheus(Program):
     ) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         config = folder / "prometheus.yml"
-        made = settings_of(targets=targets, alertmanager=alertmanager, venue=venue)
+        made = prometheus_settings(targets=targets, alertmanager=alertmanager, venue=venue)
         config.write_bytes(msgspec.yaml.encode(made | (settings or {})))
         command = [
             "prometheus",
@@ -86,16 +87,3 @@ class Prometheus(Program):
     def _data(self, path: str, **parameters: str) -> list[dict[str, Any]]:
         result: list[dict[str, Any]] = self.get(f"{path}?{urlencode(parameters)}")["data"]["result"]
         return result
-
-
-def settings_of(*, targets: Sequence[str], alertmanager: str | None, venue: str) -> dict[str, Any]:
-    """The committed configuration with these addresses in it."""
-    settings: dict[str, Any] = msgspec.yaml.decode(CONFIG.read_bytes())
-    settings["rule_files"] = [str(RULES / Path(name).name) for name in settings["rule_files"]]
-    if alertmanager is None:
-        del settings["alerting"]
-    else:
-        settings["alerting"]["alertmanagers"][0]["static_configs"][0]["targets"] = [alertmanager]
-    watched = settings["scrape_configs"][0]["static_configs"][0]
-    watched |= {"targets": list(targets), "labels": {"venue": venue}}
-    return settings

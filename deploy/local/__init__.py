@@ -1,0 +1,1 @@
+"""Everything on one machine, without Docker: `make stack`, and what the tests start."""

@@ -1,0 +1,1 @@
+"""What is in deploy/, held against real tools."""
