@@ -5,6 +5,7 @@ are both seen, and compared with a slow mean of its own past that is fed with a 
 difference usually is, is learned for each smoothing, per symbol and over all of them.
 """
 
+from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -145,20 +146,20 @@ class Level:
             self.tail.resize(symbols)
             self._refresh()
         seen = [self._of_last_look()]
-        values = self._sign * frame.level(self.gauge)
-        for at, x in zip(frame.levels.at.tolist(), values, strict=True):
-            self._look(x)
-            self.look_bin = frame.bin + at
-            seen.append(self._of_last_look())
+        looks = frame.levels.at.tolist()
+        if looks:
+            for at, x in zip(looks, self._sign * frame.level(self.gauge), strict=True):
+                self._look(x)
+                self.look_bin = frame.bin + at
+                seen.append(self._of_last_look())
         if frame.ends_block:
             self._learn()
-        bins = np.arange(len(frame.values))
-        which = np.searchsorted(frame.levels.at, bins, side="right").tolist()
-        score = np.stack([seen[look][1][0] for look in which])
+        which = [bisect_right(looks, t) for t in range(len(frame.values))]
+        score = np.array([seen[look][1][0] for look in which])
 
         def detail(t: int, streams: NDArray[np.intp]) -> Detail:
-            look_bin, (_, looks, smooth, mean) = seen[which[t]]
-            onset = look_bin + 1 - looks[streams].astype(np.int64) * self._look_bins
+            look_bin, (_, taken, smooth, mean) = seen[which[t]]
+            onset = look_bin + 1 - taken[streams].astype(np.int64) * self._look_bins
             observed = np.exp(self._sign * smooth[streams])
             return Detail(onset, observed, np.exp(self._sign * mean[streams]))
 

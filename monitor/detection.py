@@ -7,7 +7,7 @@ from typing import Final, Literal, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Detector, Frame, State, Verdict, nest, unnest
+from detectors.base import BLOCK, Detector, Frame, State, Verdict, nest, unnest
 from detectors.burst import Bursts
 from detectors.correlated import CorrelatedTest, Evidence
 from detectors.feed_gap import ANY
@@ -16,7 +16,7 @@ from detectors.options import BurstOptions
 from detectors.registry import BURSTS, DETECTORS
 from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
-from monitor.bins import PartialFrame
+from monitor.bins import NEVER, PartialFrame
 from monitor.blindness import Blindness, Judge, Reason, unheard
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
 from monitor.events import KINDS, NS_PER_S, Kind
@@ -121,6 +121,7 @@ class Detection:
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
         self.bins = 0
+        self._block = NEVER
         self.blindness = Blindness(self._judges(), len(KINDS), self.feeds)
 
     def steps(self, partials: Iterable[PartialFrame]) -> Iterator[Step]:
@@ -129,7 +130,9 @@ class Detection:
         for built in self.frames.build(partials):
             feeds = self.feeds.panel([settled.feeds for settled in built.bins])
             frame = replace(built.frame, levels=self.market.update(built), feeds=feeds)
-            self.blindness.found()
+            if frame.bin // BLOCK != self._block:  # what is warm changes between blocks only
+                self._block = frame.bin // BLOCK
+                self.blindness.found()
             verdicts = self._verdicts(frame)
             bursts = [v for v in verdicts if v.mixture is not None]
             venue = [v for v in verdicts if v.venue]
