@@ -75,10 +75,13 @@ def spread(
     where a round forces nothing new."""
     if shock <= 0.0:
         raise ValueError(f"shock must be positive, was {shock}")
+    if not mover.size:
+        none = np.empty((0, len(graph.forced)))
+        return Spread(np.empty(0), np.empty(0), none, none.astype(np.int64))
     run = _Run(graph, mover, direction, shock)
     pair = np.unique(np.arange(mover.size) * run.symbols + mover)
     first = np.zeros(mover.size)
-    for number in range(rounds if mover.size else 0):
+    for number in range(rounds):
         pair = run.round(number, pair)
         if number == 0:
             first = run.forced.sum(axis=(1, 2))

@@ -19,7 +19,8 @@ ROWS_MAX: Final = 16  # symbols of each gauge, the worst
 ACCOUNTS_MAX: Final = 5  # of each symbol
 PATH_MAX: Final = 4
 USUAL_S: Final = 600.0
-UNUSUAL: Final = 1.15  # leverage over its usual level, from which accounts are looked for
+UNUSUAL: Final = 1.3  # leverage over its usual level, from which accounts are looked for
+CROWDED: Final = 1e-3
 PRESSED: Final = 0.05
 AMPLIFIED: Final = 1.05
 
@@ -162,7 +163,7 @@ def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> t
         at = held.of_symbol(row)
         some = seen.margins.of(at)
         add("amplification", row, np.where(log_away(some) <= SHOCK, np.abs(some.worth), 0.0), at)
-    for row in _worst(crowd, 0.0):
+    for row in _worst(crowd, CROWDED):
         at = held.of_symbol(row)
         geared = _geared(held, seen, at)
         add("crowd", row, np.maximum(np.sign(geared.sum()) * geared, 0.0), at)
@@ -172,7 +173,8 @@ def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> t
 
 
 def _geared(held: Exposure, seen: Survey, at: Ints) -> Floats:
-    return np.nan_to_num(seen.margins.worth[at]) * held.leverage[at]
+    worth = seen.margins.worth[at]
+    return np.where(np.isnan(worth), 0.0, worth * held.leverage[at])
 
 
 def _worst(value: Floats, above: float) -> list[int]:
