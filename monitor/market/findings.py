@@ -22,7 +22,7 @@ USUAL_S: Final = 600.0
 UNUSUAL: Final = 1.3  # leverage over its usual level, from which accounts are looked for
 CROWDED: Final = 1e-3
 PRESSED: Final = 0.05
-AMPLIFIED: Final = 1.05
+AMPLIFIED: Final = 1.2
 
 
 @dataclass(frozen=True, slots=True)
