@@ -66,8 +66,13 @@ def test_a_venue_that_had_an_incident_achieved_its_pages_and_a_restart_keeps_the
 def test_what_an_incident_says_of_trust_is_what_the_budget_says() -> None:
     found = market.run(market.market(1))
     (close,) = (i for i in found.incidents if i.change == "close")
+    unheard = {"liquidation_burst", "reject_storm", "liquidation_band", "index_lag"}
+    cold = {"thin_book", "leverage_shift", "feed_gap"}
+    assert unheard | cold < set(found.pipeline.detection.blind())
     assert close.trust == {
-        "blind": ["liquidation_burst", "reject_storm"],  # nothing of the kind was sent
+        "blind": sorted(found.pipeline.detection.blind()),
+        "blind_for": [],
+        "late": [],
         "calibration": "prior",
         "quiet_hours": 0.0,  # of a minute and a half
         "null_check": 1.0,

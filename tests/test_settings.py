@@ -141,7 +141,10 @@ def test_an_unknown_key_is_named_with_its_nearest(tmp_path: Path, text: str, mes
             "[detectors]\ndisabled = ['cancel_brust']",
             (
                 "detectors.disabled[0] = 'cancel_brust': must be one of order_burst, "
-                "cancel_burst, leverage_burst, liquidation_burst, reject_storm, market_wide, drift"
+                "cancel_burst, leverage_burst, liquidation_burst, reject_storm, market_wide, drift, "
+                "thin_book, thin_book_clustering, "
+                "leverage_shift, liquidation_band, cascade, crowding, index_lag, mark_divergence, "
+                "feed_gap, clock_skew"
             ),
         ),
         ("[topics.x]\nts_unit = 'min'", "topics.x.ts_unit = 'min': must be one of ns, us, ms, s"),
@@ -197,7 +200,10 @@ def test_a_wrong_value_is_named_with_its_key_and_what_is_allowed(
             "drift,all",
             (
                 "detectors.disabled[1] = 'all': must be one of order_burst, cancel_burst, "
-                "leverage_burst, liquidation_burst, reject_storm, market_wide, drift"
+                "leverage_burst, liquidation_burst, reject_storm, market_wide, drift, "
+                "thin_book, thin_book_clustering, "
+                "leverage_shift, liquidation_band, cascade, crowding, index_lag, mark_divergence, "
+                "feed_gap, clock_skew"
             ),
         ),
         ("HTTP__PROT", "1", "http.prot: unknown key; did you mean 'port'?"),
