@@ -68,9 +68,11 @@ def test_what_an_incident_says_of_trust_is_what_the_budget_says() -> None:
     (close,) = (i for i in found.incidents if i.change == "close")
     unheard = {"liquidation_burst", "reject_storm", "liquidation_band", "index_lag"}
     cold = {"thin_book", "leverage_shift", "feed_gap"}
-    assert unheard | cold < set(found.pipeline.detection.blind())
-    assert close.trust == {
-        "blind": sorted(found.pipeline.detection.blind()),
+    told = set(close.trust["blind"])  # type: ignore[arg-type]
+    assert unheard | cold < told
+    assert "cancel_burst" not in told
+    assert close.trust | {"blind": []} == {
+        "blind": [],
         "blind_for": [],
         "late": [],
         "calibration": "prior",

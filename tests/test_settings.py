@@ -141,8 +141,8 @@ def test_an_unknown_key_is_named_with_its_nearest(tmp_path: Path, text: str, mes
             "[detectors]\ndisabled = ['cancel_brust']",
             (
                 "detectors.disabled[0] = 'cancel_brust': must be one of order_burst, "
-                "cancel_burst, leverage_burst, liquidation_burst, reject_storm, market_wide, drift, "
-                "thin_book, thin_book_clustering, "
+                "cancel_burst, leverage_burst, liquidation_burst, reject_storm, market_wide, "
+                "drift, thin_book, thin_book_clustering, "
                 "leverage_shift, liquidation_band, cascade, crowding, index_lag, mark_divergence, "
                 "feed_gap, clock_skew"
             ),
