@@ -130,13 +130,9 @@ class Level:
         return np.asarray(self.weight >= self._warm_blocks)
 
     @property
-    def blind(self) -> str | None:
-        """Why there is no opinion on any symbol; None where there is one."""
-        if np.isfinite(self.held).any():
-            return None
-        if not np.isfinite(self.smooth).any():
-            return "no_input"
-        return "stale" if self.warm.any() else "warming_up"
+    def fed(self) -> bool:
+        """Whether the level of any symbol was ever known, as of the last block that ended."""
+        return bool(np.isfinite(self.waiting).any() or self.weight.any())
 
     def update(self, frame: Frame) -> Verdict:
         """Score a frame, then learn from it."""

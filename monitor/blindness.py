@@ -85,9 +85,7 @@ class Blindness:
     def _fed(self, detector: Judge) -> bool:
         """Whether there ever was anything of what it needs."""
         if isinstance(detector, Level):
-            kinds = INPUTS.get(detector.gauge, ())
-            told = all(self.seen[Kind[kind.upper()]] for kind in kinds)
-            return told and detector.blind != "no_input"  # events may lack what a gauge needs
+            return all(self.seen[Kind[kind.upper()]] for kind in INPUTS.get(detector.gauge, ()))
         feature = getattr(detector, "feature", None)
         return bool(self.seen.any() if feature is None else self.seen[Kind[feature.upper()]])
 

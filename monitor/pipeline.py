@@ -4,6 +4,7 @@ No wall clock, no randomness, no I/O. What comes out depends on what went in and
 """
 
 from collections.abc import Collection, Iterator, Mapping
+from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -99,8 +100,16 @@ class Pipeline:
     def _heard(self, partial: PartialFrame) -> PartialFrame:
         """A bin without the events of muted accounts."""
         codes = [self.names.accounts.get(name, -1) for name in self.muted]
-        kept = ~np.isin(partial.keys & ACCOUNT_MASK, codes)
-        return PartialFrame(partial.bin, partial.keys[kept], partial.skipped)
+
+        def heard(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
+            return ~np.isin(keys & ACCOUNT_MASK, codes)
+
+        return replace(
+            partial,
+            keys=partial.keys[heard(partial.keys)],
+            depth=partial.depth.take(heard(partial.depth.keys)),
+            facts=partial.facts.take(heard(partial.facts.keys)),
+        )
 
     def _compact(self) -> None:
         """Forget names that nothing refers to, now and then."""

@@ -78,7 +78,8 @@ def test_all_of_it_starts_and_knows_each_other(place: Place) -> None:
     assert place.address("alertmanager") in targets
     _, metrics = answer(f"{place.url('monitor')}/metrics")
     assert 'foreshock_events_total{topic="market"' in metrics
-    wait_until(lambda: "ForeshockWatchdog" in (place.folder / "messages.jsonl").read_text())
+    messages = place.folder / "messages.jsonl"
+    wait_until(lambda: messages.exists() and "ForeshockWatchdog" in messages.read_text())
     message = json.loads((place.folder / "messages.jsonl").read_text().splitlines()[0])
     (alert,) = message["message"]["alerts"]
     status, text = answer(alert["annotations"]["runbook_url"])

@@ -91,22 +91,23 @@ def test_one_who_mostly_stands_where_it_does_not_matter_is_not_taken_for_steady(
     assert np.nanmax(scores(made(material=0.5), level)) > 6.0
 
 
-def test_unknown_is_no_opinion_and_the_detector_says_why() -> None:
+def test_unknown_is_no_opinion_and_the_detector_says_whether_it_was_ever_fed() -> None:
     detector = made()
     scores(detector, np.full((64, 4), np.nan))
-    assert detector.blind == "no_input"
+    assert not detector.fed
     known = quiet(6, 16 * 40, 4)
     found = scores(detector, known)
     assert np.isnan(found[: WARM_S - 48]).all()
-    assert detector.blind is None
-    scores(detector, np.full((16, 4), np.nan))
-    assert detector.blind == "stale"
+    assert np.isfinite(found[-1]).all()
+    assert np.isnan(scores(detector, np.full((16, 4), np.nan))).all()
+    assert detector.fed
 
 
 def test_before_it_is_warm_it_says_so() -> None:
     detector = made()
     scores(detector, quiet(7, 64))
-    assert detector.blind == "warming_up"
+    assert detector.fed
+    assert not detector.warm.any()
 
 
 @pytest.mark.parametrize("seed", range(2))

@@ -24,8 +24,8 @@ class Watched:
     def __init__(self, config: Config, logs: list[Path]) -> None:
         self.replay = Replay(config, logs, on_step=self._take)
         self.detection = self.replay.pipeline.detection
-        signals = [d.signal for d in self.detection.detectors.values()]
-        self.exporter = Exporter(config.input_topics, signals, scores_max=5)
+        self.exporter = Exporter(config.input_topics, self.detection.signals, scores_max=5)
+        self.exporter.know([])
         self.status = Status(self.exporter, config)
         self.incidents: list[Incident] = []
         self._until_ns: int | None = None
