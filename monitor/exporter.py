@@ -18,6 +18,7 @@ from prometheus_client.core import (
 from prometheus_client.exposition import CONTENT_TYPE_LATEST, generate_latest
 from prometheus_client.registry import Collector
 
+from detectors.base import Floats
 from monitor import __version__
 from monitor.blindness import Reason
 from monitor.codec import REASONS
@@ -95,6 +96,7 @@ class Exporter(Collector):
         self.judged_s = 0.0  # wall time at which the last bin was judged
         self.budget = Budget()
         self.refused_total = 0
+        self.mended: Floats = np.empty(0)  # share of each book that had to be mended
         self.refused_positions_total = 0
         self.dropped_total = 0
         self._told: set[tuple[str, str]] = set()
@@ -183,7 +185,20 @@ class Exporter(Collector):
         )
         yield self._blindness()
         yield self._unheard()
+        yield self._books()
         yield self._delays()
+
+    def _books(self) -> Metric:
+        family = GaugeMetricFamily(
+            "foreshock_book_mended_ratio",
+            "Depth that had to be mended over what was added, of books kept from events.",
+            labels=["of"],
+        )
+        known = self.mended[np.isfinite(self.mended)]
+        if known.size:
+            family.add_metric(["median"], float(np.median(known)))
+            family.add_metric(["worst"], float(known.max()))
+        return family
 
     def _counters(self) -> Iterable[Metric]:
         yield CounterMetricFamily(

@@ -166,6 +166,7 @@ class Service:
         self.exporter.blind = self.pipeline.detection.blind()
         self.exporter.budget = self.pipeline.detection.budget()
         self.exporter.streams.market = market_factors(self.pipeline.detection)
+        self.exporter.mended = self.pipeline.detection.market.depth.drift()
         self.exporter.refused_total = self.pipeline.detection.frames.refused_total
         exposure = self.pipeline.detection.market.risk.exposure
         self.exporter.refused_positions_total = exposure.refused_total

@@ -128,3 +128,12 @@ def test_bad_records_count_by_reason() -> None:
     metrics.took(Taken(ORIGIN, 3, counts, np.empty(0, np.int64), late=2, bad=bad), 1.0)
     assert samples(metrics, "foreshock_bad_records_total")["negative", "orders"] == 3
     assert samples(metrics, "foreshock_late_events_total")["orders",] == 2
+
+
+def test_how_far_books_can_be_trusted_is_said_of_the_median_and_the_worst() -> None:
+    metrics = Exporter(["orders"], ["thin_book"], scores_max=3)
+    assert "foreshock_book_mended_ratio{" not in metrics.exposition()[0].decode()
+    metrics.mended = np.array([0.0, np.nan, 0.1, 0.4])
+    text = metrics.exposition()[0].decode()
+    assert 'foreshock_book_mended_ratio{of="median"} 0.1' in text
+    assert 'foreshock_book_mended_ratio{of="worst"} 0.4' in text
