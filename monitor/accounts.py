@@ -48,8 +48,7 @@ class AccountRing:
         limit: int = 5,
     ) -> list[AccountCount]:
         """The busiest accounts of some streams (keys without their account) in some bins."""
-        recent = [keys for bin_index, keys in self._bins if bin_index in bins]
-        keys = np.concatenate([np.empty(0, np.int64), *recent])
+        keys = np.concatenate([np.empty(0, np.int64), *self.within(bins)])
         wanted = np.unique(np.fromiter(streams, np.int64))
         if not wanted.size:
             return []
@@ -67,6 +66,10 @@ class AccountRing:
         )
         total = of_streams.size
         return [AccountCount(name, -n, round(-n / total, 4)) for n, name in ranked[:limit]]
+
+    def within(self, bins: range) -> list[NDArray[np.int64]]:
+        """The keys of each of some bins that held anything and is not forgotten."""
+        return [keys for bin_index, keys in self._bins if bin_index in bins]
 
     def of(self, bin_index: int) -> NDArray[np.int64]:
         """The keys of one bin; none where it held nothing or is forgotten."""

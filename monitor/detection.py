@@ -15,6 +15,7 @@ from detectors.level import Level
 from detectors.options import BurstOptions
 from detectors.registry import BURSTS, DETECTORS
 from detectors.tail import MAXIMA_S
+from monitor import retries
 from monitor.accounts import AccountRing
 from monitor.bins import NEVER, PartialFrame
 from monitor.blindness import Blindness, Judge, Reason, unheard
@@ -287,21 +288,25 @@ class Detection:
         found = []
         bins = range(case.onset_bin, case.active_bin + 1)
         for signal in dict.fromkeys(seen.signal for seen in case.streams):
-            streams = [
-                Kind[seen.feature.upper()] << KIND_SHIFT
-                | self._names.symbols[seen.symbol] << ACCOUNT_BITS
-                for seen in case.streams
-                if seen.signal == signal
-                and seen.symbol != VENUE
-                and seen.feature in KINDS
-                and seen.signal not in FEED
-            ]
+            streams = self._streams(case, signal)
             found += [
                 AccountEvidence(top.account, signal, top.share, top.count)
                 for top in self.ring.top(streams, bins, self._names.accounts)
             ]
             found += self._holders(case, signal, at_bin)
         return found
+
+    def _streams(self, case: Case, signal: str) -> list[int]:
+        """Keys, without their account, of what a signal counts on the case's symbols."""
+        return [
+            Kind[seen.feature.upper()] << KIND_SHIFT
+            | self._names.symbols[seen.symbol] << ACCOUNT_BITS
+            for seen in case.streams
+            if seen.signal == signal
+            and seen.symbol != VENUE
+            and seen.feature in KINDS
+            and seen.signal not in FEED
+        ]
 
     def _holders(self, case: Case, signal: str, at_bin: int) -> list[AccountEvidence]:
         """The accounts with most of what a level is made of; count: their positions in it."""
@@ -331,6 +336,10 @@ class Detection:
             note(told, seen.feature, self._row(seen.symbol), self.roster.symbols)
             for _, seen in sorted(loudest.items())
         ]
+        refused = self._streams(case, "reject_storm")
+        if refused:
+            bins = self.ring.within(range(case.onset_bin, at_bin + 1))
+            notes.append(retries.note(bins, np.array(refused), self._names.accounts))
         return [text for text in notes if text is not None]
 
     def _row(self, symbol: str) -> int:
