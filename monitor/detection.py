@@ -9,39 +9,31 @@ from numpy.typing import NDArray
 
 from detectors.base import BLOCK, Detector, Frame, State, Verdict, nest, unnest
 from detectors.burst import Bursts
-from detectors.correlated import CorrelatedTest, Evidence
-from detectors.feed_gap import ANY
+from detectors.correlated import CorrelatedTest
 from detectors.level import Level
 from detectors.options import BurstOptions
 from detectors.registry import BURSTS, DETECTORS
 from detectors.tail import MAXIMA_S
-from monitor import retries
 from monitor.accounts import AccountRing
 from monitor.bins import NEVER, PartialFrame
 from monitor.blindness import Blindness, Judge, Reason, unheard
-from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names, Recoding
-from monitor.events import KINDS, NS_PER_S, Kind
-from monitor.explain import VENUE, describe
+from monitor.columns import Names, Recoding
+from monitor.events import KINDS, NS_PER_S
+from monitor.explain import describe
 from monitor.features import FrameBuilder, Roster
 from monitor.feeds import FeedRoster
 from monitor.incidents import (
     FEED,
-    AccountEvidence,
     Case,
     Change,
     Desk,
     DeskOptions,
     Incident,
-    Sighting,
 )
-from monitor.market.notes import note
 from monitor.market.state import Market
+from monitor.sightings import Lookout
+from monitor.witnesses import Witnesses
 
-FEED_DECADES: Final = 1e-4  # what a decade of a gap adds to its score
-DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
-HYSTERESIS_DECADES: Final = 1.0
-SIGHTINGS_MAX: Final = 100  # a bin; the loudest, and twice what an incident shows
-HOLDERS_SHOWN: Final = 5
 QUIET_HOURS_MIN: Final = 24.0
 WEEK_NS: Final = 604_800 * NS_PER_S
 
@@ -51,9 +43,6 @@ class _Part(Protocol):
 
     def state(self) -> State: ...
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None: ...
-
-
-_Loud = tuple[Verdict, NDArray[np.float64], NDArray[np.bool_]]  # scores, and which are loud
 
 
 @runtime_checkable
@@ -121,6 +110,8 @@ class Detection:
         self.test = CorrelatedTest(len(features), burst, levels=levels)
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk)
+        self._lookout = Lookout(self.roster, desk)
+        self._witnesses = Witnesses(names, self.roster, self.ring, self.market)
         self.bins = 0
         self._block = NEVER
         self.blindness = Blindness(self._judges(), len(KINDS), self.feeds)
@@ -146,7 +137,7 @@ class Detection:
                 self.feeds.hear(feeds.values[at])
                 self.blindness.judged(at, verdicts, counts[at])
                 self.ring.append(now, held.keys)
-                sightings = self._sightings(at, [*bursts, *levels], verdicts, evidence)
+                sightings = self._lookout.sightings(at, [*bursts, *levels], verdicts, evidence)
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)
                 incidents = [self._describe(change, case, now) for change, case in changes]
@@ -174,9 +165,9 @@ class Detection:
             case,
             at_bin=at_bin,
             bin_ns=self.bin_ns,
-            accounts=self._accounts(case, at_bin),
+            accounts=self._witnesses.accounts(case, at_bin),
             trust=self._trust(case),
-            notes=() if change == "close" else self._notes(case, at_bin),
+            notes=() if change == "close" else self._witnesses.notes(case, at_bin),
         )
 
     def open_incidents(self) -> list[Incident]:
@@ -197,153 +188,6 @@ class Detection:
         first: dict[str, Judge] = {n: self.detectors[n] for n in FEED if n in self.detectors}
         rest = {name: part for name, part in self.detectors.items() if name not in FEED}
         return {**first, **self.bursts.alone(), **rest}
-
-    def _sightings(
-        self,
-        at: int,
-        own: Sequence[Verdict],
-        verdicts: Sequence[Verdict],
-        evidence: Evidence,
-    ) -> list[Sighting]:
-        """The streams that are loud in a bin, strongest first, with their venue-wide scores.
-        own: the verdicts with a stream a symbol, bursts before levels."""
-        least = self.desk.options.info - HYSTERESIS_DECADES
-        found: list[_Loud] = []
-        if evidence.score[at] >= least:
-            streams, members = evidence.streams(at), evidence.members(at)
-            loud = streams >= least
-            if evidence.joint[at] >= least:
-                loud |= evidence.joined(at)
-            for q, verdict in enumerate(own):
-                mixed = 0.0 if verdict.level else evidence.mixture[at, [q, -1]].max()
-                if mixed >= least:
-                    loud[q] |= members[q]
-                found.append((verdict, streams[q], loud[q]))
-            venue = [v for v in verdicts if v.venue]
-            for verdict, alone in zip(venue, evidence.alone, strict=True):
-                found.append((verdict, alone[at], alone[at] >= least))
-        for verdict in verdicts:
-            if verdict.signal == "drift":
-                drifted = np.isfinite(verdict.score[at])
-                if drifted.any():
-                    score = np.full(drifted.shape, self.desk.options.info + DRIFT_DECADES)
-                    found.append((verdict, score, drifted))
-        torn = [seen for v in verdicts if v.feed for seen in self._of_feed(v, at)]
-        loudest = sorted([*self._strongest(found, at), *torn], key=lambda s: (-s.score, s.stream))
-        return loudest[:SIGHTINGS_MAX]
-
-    def _strongest(self, found: Sequence[_Loud], at: int) -> list[Sighting]:
-        """At most so many sightings; only theirs is the detail that is asked for."""
-        ranked = sorted(
-            (-float(scores[row]), verdict.signal, self._name(verdict, row), number, row)
-            for number, (verdict, scores, loud) in enumerate(found)
-            for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
-        )[:SIGHTINGS_MAX]
-        sightings: dict[int, Sighting] = {}
-        for number, (verdict, _, _) in enumerate(found):
-            mine = [(place, *told) for place, told in enumerate(ranked) if told[3] == number]
-            if not mine:
-                continue
-            why = verdict.detail(at, np.array([told[-1] for told in mine], np.intp))
-            for i, (place, score, signal, symbol, _, row) in enumerate(mine):
-                sightings[place] = Sighting(
-                    signal=signal,
-                    symbol=symbol,
-                    feature=why.feature[i] if why.feature else verdict.feature_of(row),
-                    score=-score,
-                    onset_bin=int(why.onset_bin[i]),
-                    observed=float(why.observed[i]),
-                    expected=float(why.expected[i]),
-                )
-        return [sightings[place] for place in range(len(ranked))]
-
-    def _name(self, verdict: Verdict, stream: int) -> str:
-        if verdict.venue:
-            return VENUE
-        return (verdict.names or self.roster.symbols)[stream]
-
-    def _of_feed(self, verdict: Verdict, at: int) -> list[Sighting]:
-        """What is wrong with the input; one sighting where it is wrong for all of it."""
-        score = verdict.score[at]
-        found = self._strongest([(verdict, score, score > 0.0)], at)
-        options = self.desk.options
-        for seen in found:
-            least = options.info if seen.feature in KINDS else options.warning
-            seen.score = least + seen.score * FEED_DECADES  # so that the widest is the one kept
-        if not 1 < len(found) == np.count_nonzero(np.isfinite(score)):
-            return found
-        kinds = {seen.feature for seen in found}
-        score_whole = options.warning + float(score.max()) * FEED_DECADES
-        first = min(found, key=lambda seen: seen.onset_bin)
-        expected = float(np.sort([seen.expected for seen in found]).sum())
-        feature = first.feature if len(kinds) == 1 else ANY
-        whole = Sighting(
-            verdict.signal, VENUE, feature, score_whole, first.onset_bin, 0.0, expected
-        )
-        return [whole]
-
-    def _accounts(self, case: Case, at_bin: int) -> list[AccountEvidence]:
-        """The busiest accounts of each signal over the case's symbols since its onset; of levels,
-        those that have most of what they are made of."""
-        found = []
-        bins = range(case.onset_bin, case.active_bin + 1)
-        for signal in dict.fromkeys(seen.signal for seen in case.streams):
-            streams = self._streams(case, signal)
-            found += [
-                AccountEvidence(top.account, signal, top.share, top.count)
-                for top in self.ring.top(streams, bins, self._names.accounts)
-            ]
-            found += self._holders(case, signal, at_bin)
-        return found
-
-    def _streams(self, case: Case, signal: str) -> list[int]:
-        """Keys, without their account, of what a signal counts on the case's symbols."""
-        return [
-            Kind[seen.feature.upper()] << KIND_SHIFT
-            | self._names.symbols[seen.symbol] << ACCOUNT_BITS
-            for seen in case.streams
-            if seen.signal == signal
-            and seen.symbol != VENUE
-            and seen.feature in KINDS
-            and seen.signal not in FEED
-        ]
-
-    def _holders(self, case: Case, signal: str, at_bin: int) -> list[AccountEvidence]:
-        """The accounts with most of what a level is made of; count: their positions in it."""
-        told = self.market.risk.found(at_bin)
-        total = 0.0
-        held: dict[str, list[float]] = {}
-        for seen in case.streams:
-            if seen.signal != signal or seen.symbol not in self._names.symbols:
-                continue
-            codes, amounts = told.of(seen.feature, self._row(seen.symbol))
-            total += float(amounts[0, 1]) if codes.size else 0.0
-            for code, amount in zip(codes.tolist(), amounts[:, 0].tolist(), strict=True):
-                held.setdefault(self._names.accounts.names[code], []).append(amount)
-        ranked = sorted((-sum(parts), name) for name, parts in held.items())[:HOLDERS_SHOWN]
-        return [
-            AccountEvidence(name, signal, round(-amount / total, 4), len(held[name]))
-            for amount, name in ranked
-        ]
-
-    def _notes(self, case: Case, at_bin: int) -> list[str]:
-        """What the loudest stream of each signal means, in words."""
-        told = self.market.risk.found(at_bin)
-        ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
-        known = self._names.symbols.keys()
-        loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol in known}
-        notes = [
-            note(told, seen.feature, self._row(seen.symbol), self.roster.symbols)
-            for _, seen in sorted(loudest.items())
-        ]
-        refused = self._streams(case, "reject_storm")
-        if refused:
-            bins = self.ring.within(range(case.onset_bin, at_bin + 1))
-            notes.append(retries.note(bins, np.array(refused), self._names.accounts))
-        return [text for text in notes if text is not None]
-
-    def _row(self, symbol: str) -> int:
-        return int(self.roster.row_of[self._names.symbols[symbol]])
 
     def _trust(self, case: Case) -> dict[str, float | str | list[str]]:
         symbols = sorted({seen.symbol for seen in case.streams} & self._names.symbols.keys())

@@ -1,0 +1,114 @@
+"""Which streams are loud in a bin, with what the desk makes incidents of."""
+
+from collections.abc import Sequence
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Verdict
+from detectors.correlated import Evidence
+from detectors.feed_gap import ANY
+from monitor.events import KINDS
+from monitor.explain import VENUE
+from monitor.features import Roster
+from monitor.incidents import DeskOptions, Sighting
+
+FEED_DECADES: Final = 1e-4  # what a decade of a gap adds to its score
+DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put
+HYSTERESIS_DECADES: Final = 1.0
+SIGHTINGS_MAX: Final = 100  # a bin; the loudest, and twice what an incident shows
+
+_Loud = tuple[Verdict, NDArray[np.float64], NDArray[np.bool_]]  # scores, and which are loud
+
+
+class Lookout:
+    """Turns verdicts and evidence into sightings."""
+
+    def __init__(self, roster: Roster, options: DeskOptions) -> None:
+        self._roster = roster
+        self._options = options
+
+    def sightings(
+        self,
+        at: int,
+        own: Sequence[Verdict],
+        verdicts: Sequence[Verdict],
+        evidence: Evidence,
+    ) -> list[Sighting]:
+        """The streams that are loud in a bin, strongest first, with their venue-wide scores.
+        own: the verdicts with a stream a symbol, bursts before levels."""
+        least = self._options.info - HYSTERESIS_DECADES
+        found: list[_Loud] = []
+        if evidence.score[at] >= least:
+            streams, members = evidence.streams(at), evidence.members(at)
+            loud = streams >= least
+            if evidence.joint[at] >= least:
+                loud |= evidence.joined(at)
+            for q, verdict in enumerate(own):
+                mixed = 0.0 if verdict.level else evidence.mixture[at, [q, -1]].max()
+                if mixed >= least:
+                    loud[q] |= members[q]
+                found.append((verdict, streams[q], loud[q]))
+            venue = [v for v in verdicts if v.venue]
+            for verdict, alone in zip(venue, evidence.alone, strict=True):
+                found.append((verdict, alone[at], alone[at] >= least))
+        for verdict in verdicts:
+            if verdict.signal == "drift":
+                drifted = np.isfinite(verdict.score[at])
+                if drifted.any():
+                    score = np.full(drifted.shape, self._options.info + DRIFT_DECADES)
+                    found.append((verdict, score, drifted))
+        torn = [seen for v in verdicts if v.feed for seen in self._of_feed(v, at)]
+        loudest = sorted([*self._strongest(found, at), *torn], key=lambda s: (-s.score, s.stream))
+        return loudest[:SIGHTINGS_MAX]
+
+    def _strongest(self, found: Sequence[_Loud], at: int) -> list[Sighting]:
+        """At most so many sightings; only theirs is the detail that is asked for."""
+        ranked = sorted(
+            (-float(scores[row]), verdict.signal, self._name(verdict, row), number, row)
+            for number, (verdict, scores, loud) in enumerate(found)
+            for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
+        )[:SIGHTINGS_MAX]
+        sightings: dict[int, Sighting] = {}
+        for number, (verdict, _, _) in enumerate(found):
+            mine = [(place, *told) for place, told in enumerate(ranked) if told[3] == number]
+            if not mine:
+                continue
+            why = verdict.detail(at, np.array([told[-1] for told in mine], np.intp))
+            for i, (place, score, signal, symbol, _, row) in enumerate(mine):
+                sightings[place] = Sighting(
+                    signal=signal,
+                    symbol=symbol,
+                    feature=why.feature[i] if why.feature else verdict.feature_of(row),
+                    score=-score,
+                    onset_bin=int(why.onset_bin[i]),
+                    observed=float(why.observed[i]),
+                    expected=float(why.expected[i]),
+                )
+        return [sightings[place] for place in range(len(ranked))]
+
+    def _name(self, verdict: Verdict, stream: int) -> str:
+        if verdict.venue:
+            return VENUE
+        return (verdict.names or self._roster.symbols)[stream]
+
+    def _of_feed(self, verdict: Verdict, at: int) -> list[Sighting]:
+        """What is wrong with the input; one sighting where it is wrong for all of it."""
+        score = verdict.score[at]
+        found = self._strongest([(verdict, score, score > 0.0)], at)
+        options = self._options
+        for seen in found:
+            least = options.info if seen.feature in KINDS else options.warning
+            seen.score = least + seen.score * FEED_DECADES  # so that the widest is the one kept
+        if not 1 < len(found) == np.count_nonzero(np.isfinite(score)):
+            return found
+        kinds = {seen.feature for seen in found}
+        score_whole = options.warning + float(score.max()) * FEED_DECADES
+        first = min(found, key=lambda seen: seen.onset_bin)
+        expected = float(np.sort([seen.expected for seen in found]).sum())
+        feature = first.feature if len(kinds) == 1 else ANY
+        whole = Sighting(
+            verdict.signal, VENUE, feature, score_whole, first.onset_bin, 0.0, expected
+        )
+        return [whole]

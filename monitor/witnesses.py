@@ -1,0 +1,90 @@
+"""What an incident tells beside its numbers: who is behind a signal, and what a level means."""
+
+from typing import Final
+
+import numpy as np
+
+from monitor import retries
+from monitor.accounts import AccountRing
+from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names
+from monitor.events import KINDS, Kind
+from monitor.explain import VENUE
+from monitor.features import Roster
+from monitor.incidents import FEED, AccountEvidence, Case
+from monitor.market.notes import note
+from monitor.market.state import Market
+
+HOLDERS_SHOWN: Final = 5
+
+
+class Witnesses:
+    """Asks the ring of recent events and the state of the market."""
+
+    def __init__(self, names: Names, roster: Roster, ring: AccountRing, market: Market) -> None:
+        self._names = names
+        self._roster = roster
+        self._ring = ring
+        self._market = market
+
+    def accounts(self, case: Case, at_bin: int) -> list[AccountEvidence]:
+        """The busiest accounts of each signal over the case's symbols since its onset; of levels,
+        those that have most of what they are made of."""
+        found = []
+        bins = range(case.onset_bin, case.active_bin + 1)
+        for signal in dict.fromkeys(seen.signal for seen in case.streams):
+            streams = self._streams(case, signal)
+            found += [
+                AccountEvidence(top.account, signal, top.share, top.count)
+                for top in self._ring.top(streams, bins, self._names.accounts)
+            ]
+            found += self._holders(case, signal, at_bin)
+        return found
+
+    def _streams(self, case: Case, signal: str) -> list[int]:
+        """Keys, without their account, of what a signal counts on the case's symbols."""
+        return [
+            Kind[seen.feature.upper()] << KIND_SHIFT
+            | self._names.symbols[seen.symbol] << ACCOUNT_BITS
+            for seen in case.streams
+            if seen.signal == signal
+            and seen.symbol != VENUE
+            and seen.feature in KINDS
+            and seen.signal not in FEED
+        ]
+
+    def _holders(self, case: Case, signal: str, at_bin: int) -> list[AccountEvidence]:
+        """The accounts with most of what a level is made of; count: their positions in it."""
+        told = self._market.risk.found(at_bin)
+        total = 0.0
+        held: dict[str, list[float]] = {}
+        for seen in case.streams:
+            if seen.signal != signal or seen.symbol not in self._names.symbols:
+                continue
+            codes, amounts = told.of(seen.feature, self._row(seen.symbol))
+            total += float(amounts[0, 1]) if codes.size else 0.0
+            for code, amount in zip(codes.tolist(), amounts[:, 0].tolist(), strict=True):
+                held.setdefault(self._names.accounts.names[code], []).append(amount)
+        ranked = sorted((-sum(parts), name) for name, parts in held.items())[:HOLDERS_SHOWN]
+        return [
+            AccountEvidence(name, signal, round(-amount / total, 4), len(held[name]))
+            for amount, name in ranked
+        ]
+
+    def notes(self, case: Case, at_bin: int) -> list[str]:
+        """What the loudest stream of each signal means, in words."""
+        told = self._market.risk.found(at_bin)
+        ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
+        known = self._names.symbols.keys()
+        loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol in known}
+        notes = [
+            note(told, seen.feature, self._row(seen.symbol), self._roster.symbols)
+            for _, seen in sorted(loudest.items())
+        ]
+        refused = self._streams(case, "reject_storm")
+        if refused:
+            bins = self._ring.within(range(case.onset_bin, at_bin + 1))
+            notes.append(retries.note(bins, np.array(refused), self._names.accounts))
+        return [text for text in notes if text is not None]
+
+    def _row(self, symbol: str) -> int:
+        return int(self._roster.row_of[self._names.symbols[symbol]])
