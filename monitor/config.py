@@ -27,6 +27,7 @@ class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
 class Kafka(Section, frozen=True, kw_only=True):
     """Where events come from; the security settings go to the client as they are.
 
+    optional_topics: read as well where the brokers have them; looked for as a consumer starts.
     start: where to read a partition that has neither checkpoint nor committed offset; "recent" is
     rewarm_s before now.
     rewarm_s: how much is read again, to learn what is usual, where there is no state to go on from.
@@ -38,6 +39,7 @@ class Kafka(Section, frozen=True, kw_only=True):
     group_id: Annotated[str, Meta(min_length=1)] = "foreshock"
     client_id: str = "foreshock"
     topics: list[str] = field(default_factory=lambda: ["orders", "cancels", "leverage-changes"])
+    optional_topics: list[str] = field(default_factory=lambda: ["market"])
     start: Literal["recent", "earliest", "latest"] = "recent"
     rewarm_s: Seconds = 1_800.0
     idle_after_s: Positive = 5.0
@@ -210,6 +212,13 @@ class Config(Section, frozen=True, kw_only=True):
     def all_topics(self) -> list[str]:
         """Topics to subscribe to: those listed and those mapped."""
         return list(dict.fromkeys([*self.kafka.topics, *self.topics]))
+
+    @property
+    def optional_topics(self) -> list[str]:
+        """Topics to subscribe to as well, where the brokers have them."""
+        if self.scale.role == "detection":
+            return []
+        return [topic for topic in self.kafka.optional_topics if topic not in self.all_topics]
 
     @property
     def input_topics(self) -> list[str]:

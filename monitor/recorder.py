@@ -13,6 +13,7 @@ from monitor.records import RawBatch
 from monitor.sinks.envelopes import EnvelopeLog
 from monitor.sources.positions import Start
 from monitor.sources.tap import Tap
+from monitor.sources.topics import existing
 
 FLUSH_S: Final = 1.0
 
@@ -65,7 +66,9 @@ class Recorder:
 
     async def run(self) -> None:
         """Record. Raises UserError for an unusable file or topic, KafkaError."""
-        tap = Tap(self._config.kafka, self._config.all_topics)
+        config = self._config
+        optional = await existing(config.kafka, config.optional_topics)
+        tap = Tap(config.kafka, [*config.all_topics, *optional])
         try:
             await tap.start(self._start)
             log = EnvelopeLog(self._path)

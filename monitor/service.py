@@ -22,6 +22,7 @@ from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
 from monitor.sources.assignor import OneActive
 from monitor.sources.kafka import KafkaSource
+from monitor.sources.topics import existing
 from monitor.status import Status
 from monitor.streams import market_factors
 
@@ -45,7 +46,7 @@ class Service:
         self.outputs = Outputs(config, on_incident)
         signals = self.pipeline.detection.signals
         self.exporter = Exporter(
-            config.input_topics,
+            [*config.input_topics, *config.optional_topics],
             signals,
             scores_max=config.http.scores_per_signal_max,
             venue=config.venue,
@@ -73,9 +74,10 @@ class Service:
 
     async def _consume(self) -> None:
         """Join the group and read until stopped or until the client gives up."""
+        optional = await existing(self.config.kafka, self.config.optional_topics)
         source = KafkaSource(
             self.config.group,
-            self.config.input_topics,
+            [*self.config.input_topics, *optional],
             assignor=OneActive(lambda: self.pipeline.fold.next_bin or 0),
             on_revoked=self._revoked,
             on_assigned=self._assigned,

@@ -24,7 +24,7 @@ from monitor.shard import Shard
 from monitor.sinks.publisher import Publisher
 from monitor.sources.kafka import KafkaSource, client_options
 from monitor.sources.spread import Spread
-from monitor.sources.topics import partition_counts
+from monitor.sources.topics import existing, partition_counts
 from monitor.status import Status
 
 TICK_S: Final = 0.5
@@ -68,10 +68,11 @@ class ShardService:
         self.shard, self._in_doubt = Shard(self.config), False
         await self._check_topics()
         options = client_options(self.config.kafka)
+        optional = await existing(self.config.kafka, self.config.optional_topics)
         publisher = self._publisher = Publisher(options, self.config.scale.frames_topic)
         source = self._source = KafkaSource(
             self.config.group,
-            self.config.input_topics,
+            [*self.config.input_topics, *optional],
             assignor=Spread(lambda: list(self.shard.folds)),
             on_revoked=self._revoked,
             on_assigned=self._assigned,

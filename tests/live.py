@@ -53,6 +53,7 @@ class Venue:
                     bootstrap_servers=self.bootstrap,
                     group_id=self.prefix + "group",
                     topics=self.topics,
+                    optional_topics=[],  # others share the broker
                     start="earliest",
                     session_timeout_s=6.0,
                     idle_after_s=60.0,

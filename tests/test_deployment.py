@@ -98,10 +98,19 @@ def test_a_sound_deployment_has_nothing_but_ok_and_what_nobody_here_can_check() 
             'kafka.topics = ["orders", "cancels", "leverage-changes"]',
         ),
         (
-            {"kafka__topics": ["orders", "cancels", "leverage-changes"]},
+            {
+                "kafka__topics": ["orders", "cancels", "leverage-changes"],
+                "kafka__optional_topics": [],
+            },
             "no topic carries book, mark, liquidation, reject",
             None,
             'kafka.topics = ["orders", "cancels", "leverage-changes", "market"]',
+        ),
+        (
+            {"kafka__topics": ["orders", "cancels", "leverage-changes"]},
+            "whether the brokers have market",
+            "unchecked",
+            '"market"]',
         ),
         ({"kafka__topics": ["venue.all"]}, "which events venue.all", "unchecked", "venue.all"),
         ({"kafka__idle_after_s": 600.0}, "idle_after_s = 600", "warning", "= 5.0"),

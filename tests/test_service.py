@@ -5,6 +5,7 @@ import json
 import os
 import signal
 import sys
+import time
 import urllib.request
 from pathlib import Path
 
@@ -15,10 +16,12 @@ from prometheus_client.exposition import generate_latest
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from monitor.broker import create_topics
 from monitor.config import Output
 from monitor.incidents import encode
 from monitor.replay import Replay
 from monitor.service import Service
+from monitor.sources.topics import existing
 from tests.apache_kafka import ApacheKafka
 from tests.live import (
     Venue,
@@ -296,3 +299,22 @@ def to_toml(config: object) -> str:
         else:
             lines.insert(0, f"{section} = {json.dumps(table)}")
     return os.linesep.join(lines) + "\n"
+
+
+async def test_a_topic_that_may_be_there_is_read_where_it_is_and_never_made(
+    any_broker: str, tmp_path: Path
+) -> None:
+    venue, events = await venue_with_traffic(any_broker)
+    there, absent = f"{venue.prefix}market", f"{venue.prefix}nowhere"
+    await create_topics(any_broker, {there: 1}, {"retention.ms": "-1"})
+    ts = time.time_ns()
+    mark = {"type": "mark", "ts": ts, "symbol": "BTC-PERP", "mark": 1.0, "index": 1.0}
+    await venue.publish([("market", "BTC-PERP", json.dumps(mark).encode())])
+    config = venue.config(tmp_path)
+    kafka = msgspec.structs.replace(config.kafka, optional_topics=[there, absent])
+    config = msgspec.structs.replace(config, kafka=kafka)
+    async with running(config) as service:
+        await until(lambda: caught_up(service, events + 1))
+        text = generate_latest(service.exporter.registry).decode()
+    assert f'foreshock_events_total{{topic="{there}",type="mark"}} 1.0' in text
+    assert await existing(config.kafka, [there, absent]) == [there]

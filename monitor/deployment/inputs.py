@@ -153,6 +153,16 @@ def _topics(config: Config) -> Iterator[Finding]:
                 why=f"{name}_burst, and all that build on it, stay blind.",
                 change=f"kafka.topics = {_topic_list(config, name)}",
             )
+    looked_for = [topic for topic in config.optional_topics if topic in CONTRACT_TOPICS]
+    if looked_for:
+        types = types.union(*(CONTRACT_TOPICS[topic] for topic in looked_for))
+        yield _finding(
+            level="unchecked",
+            what=f"whether the brokers have {', '.join(looked_for)}",
+            why="It is read where it exists. Without it the signals on liquidations, rejects, "
+            "marks and positions are blind or dull.",
+            change=f"kafka.topics = {_topic_list(config, 'mark')}  # to insist on it",
+        )
     yield from _optional(config, types)
 
 

@@ -10,6 +10,19 @@ from monitor.errors import UserError
 from monitor.sources.kafka import client_options
 
 
+async def existing(kafka: Kafka, topics: Collection[str]) -> list[str]:
+    """Those of some topics that the brokers have; asking creates none. Raises KafkaError."""
+    if not topics:
+        return []
+    admin = AIOKafkaAdminClient(**client_options(kafka))
+    try:
+        await admin.start()
+        there = set(await admin.list_topics())
+    finally:
+        await admin.close()
+    return [topic for topic in topics if topic in there]
+
+
 async def partition_counts(kafka: Kafka, topics: Collection[str]) -> dict[str, int]:
     """Topic -> partitions. Raises UserError for a missing topic, KafkaError."""
     admin = AIOKafkaAdminClient(**client_options(kafka))
