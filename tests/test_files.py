@@ -293,16 +293,21 @@ def plain(traffic: Traffic, topic: str) -> bytes:
     return b"\n".join(s.value or b"" for s in sorted(sent, key=lambda s: s.timestamp_ms))
 
 
+def clockless(lines: Sequence[bytes]) -> list[bytes]:
+    """Without the one signal that needs the broker's clock, which plain logs have not."""
+    return [line.replace(b'"clock_skew",', b"") for line in lines]
+
+
 def test_plain_logs_are_merged_by_time_whatever_the_order_they_are_named_in(
     tmp_path: Path,
 ) -> None:
     traffic = market.market(4, faults=False)
     names = {"orders": "o.jsonl", "cancels": "c.jsonl.gz", "leverage-changes": "l.jsonl.zst"}
     paths = [written(tmp_path, name, plain(traffic, topic)) for topic, name in names.items()]
-    expected = market.run(traffic).lines
+    expected = clockless(market.run(traffic).lines)
     assert expected
     for order in ([0, 1, 2], [2, 1, 0], [1, 2, 0]):
-        assert replayed([paths[i] for i in order], traffic) == expected
+        assert clockless(replayed([paths[i] for i in order], traffic)) == expected
 
 
 def test_recordings_and_plain_logs_replay_together(tmp_path: Path) -> None:

@@ -107,7 +107,7 @@ def test_a_trade_of_long_ago_is_not_where_the_market_is() -> None:
 
 def test_an_index_that_stands_still_in_a_simulated_venue_becomes_an_incident() -> None:
     options = Options(
-        seed=7, scenario="index_lag", duration_s=280.0, onset_s=240.0, symbols=6, rate=150.0
+        seed=7, scenario="index_lag", duration_s=640.0, onset_s=600.0, symbols=6, rate=150.0
     )
     log, labels = SimulatedLog(options).open()
     changes = list(Replay(Config(), [log]).incidents())

@@ -7,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Detail, Verdict
+from detectors.registry import BURSTS
 from monitor.config import Config
 from monitor.detection import Step
 from monitor.exporter import Exporter
@@ -75,7 +76,7 @@ def test_a_step_is_asked_once_since_detectors_forget() -> None:
 
 def test_every_burst_has_a_market_factor_and_the_market_itself_has_none() -> None:
     factors = market_factors(Pipeline(Config()).detection)
-    assert factors == dict.fromkeys(["order_burst", "cancel_burst", "leverage_burst"], 1.0)
+    assert factors == dict.fromkeys(BURSTS, 1.0)
 
 
 def test_counts_shown_are_those_of_real_detectors() -> None:
