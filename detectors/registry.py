@@ -23,7 +23,7 @@ BURSTS: dict[str, str] = {
 
 
 def _leverage(gauge: str) -> LevelOptions:
-    return LevelOptions(gauge=gauge, rising=True, sd=0.3, sd_min=0.1, material=4.0, looks_min=4)
+    return LevelOptions(gauge=gauge, rising=True, sd=0.3, sd_min=0.15, material=4.0, looks_min=4)
 
 
 # What judges the input stands first: what it finds silent, the others do not see.

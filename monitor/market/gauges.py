@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 TRUSTED_DRIFT: Final = 0.2  # of a book whose depth is judged
 SHARE_MIN: Final = 0.01
+HOLDERS_MIN: Final = 5.0
 PRESSURE_MIN: Final = 0.01
 CROWD_MIN: Final = 1e-4
 DEPTH_MIN: Final = 1.0  # quote currency, below which a book is as good as empty
@@ -78,13 +79,20 @@ def _fresh(market: "Market") -> Bools:
 
 
 def long_leverage(market: "Market") -> Floats:
-    """(S,) leverage of long positions, weighted by what they are worth."""
-    return np.log(market.risk.seen.leverage[:, 0])
+    """(S,) leverage of long positions, weighted by what they are worth. Not known of a few: one
+    account is no leverage of a market."""
+    return _leverage(market, 0)
 
 
 def short_leverage(market: "Market") -> Floats:
-    """(S,) leverage of short positions, weighted by what they are worth."""
-    return np.log(market.risk.seen.leverage[:, 1])
+    """(S,) leverage of short positions, alike."""
+    return _leverage(market, 1)
+
+
+def _leverage(market: "Market", side: int) -> Floats:
+    seen = market.risk.seen
+    enough = seen.holders[:, side] >= HOLDERS_MIN
+    return np.where(enough, np.log(seen.leverage[:, side]), np.nan)
 
 
 def set_leverage(market: "Market") -> Floats:

@@ -41,13 +41,15 @@ class Survey:
     """(S, …) by symbol; NaN where no position is known.
 
     worth: (S, 2) quote currency held long and short. leverage: (S, 2) mean multiple, weighted by
-    worth. set_leverage: (S,) plain mean of what accounts set, where no position is told.
+    worth. holders: (S, 2) how many accounts effectively hold it, weighted alike.
+    set_leverage: (S,) plain mean of what accounts set, where no position is told.
     pressure: forced notional over resting depth.
     """
 
     margins: Margins
     worth: Floats
     leverage: Floats
+    holders: Floats
     set_leverage: Floats
     pressure: Pressure
     cascades: Cascades
@@ -62,22 +64,30 @@ def survey(held: Exposure, resting: Floats, price: Floats, funding: Floats) -> S
     forced = forced_by_distance(held, found, symbols)
     graph = _graph(held, found, forced, resting)
     forced[~known | np.isnan(price)] = np.nan
-    worth, leverage = _gearing(held, found, symbols)
+    worth, leverage, holders = _gearing(held, found, symbols)
     told = _cascades(graph, forced)
     return Survey(
-        found, worth, leverage, _set_leverage(held, known), pressure(forced, resting), told
+        found,
+        worth,
+        leverage,
+        holders,
+        _set_leverage(held, known),
+        pressure(forced, resting),
+        told,
     )
 
 
-def _gearing(held: Exposure, found: Margins, symbols: int) -> tuple[Floats, Floats]:
-    """(S, 2) worth and its mean leverage, long and short."""
+def _gearing(held: Exposure, found: Margins, symbols: int) -> tuple[Floats, Floats, Floats]:
+    """(S, 2) worth, its mean leverage and how many effectively hold it, long and short."""
     size = np.where(np.isnan(found.worth), 0.0, np.abs(found.worth))
     cell = held.row * 2 + (found.worth < 0.0)
     worth = np.bincount(cell, size, symbols * 2).reshape(symbols, 2)
     geared = np.bincount(cell, size * held.leverage, symbols * 2).reshape(symbols, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(worth > 0.0, geared / worth, np.nan)
-    return np.asarray(worth, np.float64), np.asarray(mean, np.float64)
+        square = np.bincount(cell, (size * held.leverage) ** 2, symbols * 2).reshape(symbols, 2)
+        holders = np.where(square > 0.0, geared**2 / square, 0.0)
+    return np.asarray(worth, np.float64), np.asarray(mean, np.float64), holders
 
 
 def _set_leverage(held: Exposure, known: Bools) -> Floats:
