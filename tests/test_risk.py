@@ -14,6 +14,8 @@ from monitor.incidents import Incident
 from monitor.market.findings import GAUGES
 from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
+from monitor.replay import Replay
+from monitor.scoring.simulated import SimulatedLog
 from monitor.simulator.options import Options
 from monitor.simulator.simulation import Simulation
 from tests import market
