@@ -18,7 +18,7 @@ from monitor.settled import Changes, Settled, Snapshots
 
 CELLS: Final = 1024  # a symbol and side: about 10 % on either side of the touch
 MIDDLE: Final = CELLS // 2
-SEARCH: Final = 64  # cells around the last touch in which the next is looked for
+SEARCH: Final = 40  # cells around the last touch in which the next is looked for
 BANDS_CELLS: Final = (5, 10, 25, 50)  # 10, 20, 50 and 100 basis points from the touch
 BANDS_BPS: Final = tuple(2 * cells for cells in BANDS_CELLS)
 MEND_MEMORY_S: Final = 600.0

@@ -39,7 +39,7 @@ def near_depth(market: "Market") -> Floats:
     """(S,) of the thinner side: depth within 10 to 100 basis points of the touch, as a mean of
     logarithms over the distances, so that none of them rules. Not known while too much of the book
     had to be mended."""
-    bands = np.log(np.maximum(market.depth.bands(), DEPTH_MIN))
+    bands = np.log(np.maximum(market.bands, DEPTH_MIN))
     return np.where(trusted(market), bands.mean(axis=2).min(axis=1), np.nan)
 
 

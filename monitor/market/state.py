@@ -31,6 +31,7 @@ class Market:
         look_s = self.every * bin_ns / 1e9
         self.clustering = Clustering(look_s=look_s)
         self.risk = Risk(names, look_s=look_s, positions_max=positions_max)
+        self.bands = self.depth.bands()  # at the last look
         self.struck = np.empty(0)  # (S,) share of changes in thin shells, at the last look
         self.now_ns = 0
         self._memory = float(np.exp(-look_s / MEND_MEMORY_S))
@@ -64,7 +65,8 @@ class Market:
         """(S, G) the levels at the end of a bin."""
         traded = np.flatnonzero(np.isfinite(self.prices.trade))
         self.depth.settle(traded, cells(self.prices.trade[traded]), self._memory)
-        self.struck = self.clustering.look(self.depth.bands())
+        self.bands = self.depth.bands()
+        self.struck = self.clustering.look(self.bands)
         self.prices.look(self._keep)
         self.risk.look(at_bin, self.depth, self.prices)
         return np.column_stack([gauge(self) for gauge in GAUGES.values()])
