@@ -20,15 +20,19 @@ def note(
 
     bins: the keys of each bin since the onset, in order.
     """
-    mine = [keys[np.isin(keys & ~ACCOUNT_MASK, streams)] & ACCOUNT_MASK for keys in bins]
-    codes, counts = np.unique(np.concatenate([np.empty(0, np.int64), *mine]), return_counts=True)
+    keys = np.concatenate([np.empty(0, np.int64), *bins])
+    mine = np.isin(keys & ~ACCOUNT_MASK, streams)
+    codes_of = keys[mine] & ACCOUNT_MASK
+    codes, counts = np.unique(codes_of, return_counts=True)
     if not codes.size:
         return None
     most = counts.max()
     name, code = min((accounts.names[c], c) for c in codes[counts == most].tolist())
     if most < ALONE * counts.sum() or not code:
         return f"{codes.size} accounts were refused: a limit may have been tightened"
-    present = np.array([bool((keys == code).any()) for keys in mine])
+    bin_of = np.repeat(np.arange(len(bins)), [part.size for part in bins])[mine]
+    present = np.zeros(len(bins), bool)
+    present[bin_of[codes_of == code]] = True
     since = present[present.argmax() :]
     if since.size < BINS_MIN:
         return None

@@ -24,7 +24,7 @@ def events(count: int, *, seed: int, start: int = 0) -> Iterator[tuple[str, byte
             maker, rng.integers(MAKERS, size=size), rng.integers(ACCOUNTS, size=size)
         )
         kinds = rng.choice(4, size, p=[0.5, 0.44, 0.05, 0.01])
-        prices = np.round(rng.uniform(90, 110, size), 2)
+        prices = np.round(rng.normal(100.0, 0.2, size), 2)  # a few tenths of a percent around
         rows = zip(
             times.tolist(), symbols.tolist(), accounts.tolist(), kinds.tolist(), prices.tolist(),
             strict=True,
