@@ -41,6 +41,7 @@ def main() -> None:
     replay()
     for symbols in (100, 1_000):
         closed_bin(symbols)
+    closed_bin(10_000, warm_s=30.0, measured_s=15.0)  # before levels are judged
     memory()
 
 
@@ -95,13 +96,13 @@ def replay() -> None:
     )
 
 
-def closed_bin(symbols: int) -> None:
-    """CPU time to judge one closed bin of a simulated venue, every detector on and warm."""
+def closed_bin(symbols: int, *, warm_s: float = WARM_S, measured_s: float = MEASURED_S) -> None:
+    """CPU time to judge one closed bin of a simulated venue, every detector on."""
     options = Options(
         seed=11,
         symbols=symbols,
         rate=5.0 * symbols,
-        duration_s=WARM_S + MEASURED_S,
+        duration_s=warm_s + measured_s,
     )
     log, _ = SimulatedLog(options).open()
     pipeline = Pipeline(Config())
@@ -113,7 +114,7 @@ def closed_bin(symbols: int) -> None:
             for _ in pipeline.detection.steps([partial]):
                 pass
             took_ms.append((time.process_time() - started) * 1e3)
-    warm = took_ms[round(WARM_S * NS_PER_S / pipeline.config.bin_ns) :]
+    warm = took_ms[round(warm_s * NS_PER_S / pipeline.config.bin_ns) :]
     click.echo(
         f"closed bin, {symbols:6,} symbols: median {statistics.median(warm):6.2f} ms, "
         f"99th percentile {np.percentile(warm, 99):6.2f} ms of CPU"
