@@ -272,7 +272,7 @@ async def test_metrics_and_health_say_what_the_contract_names(
     assert labels <= {
         "topic", "type", "reason", "partition", "le", "signal", "symbol", "severity", "version",
         "rate", "venue", "id", "scope",
-        "summary", "symbols", "first", "accounts_share", "signals", "onset",
+        "summary", "symbols", "first", "accounts_share", "signals", "onset", "of",
     }  # fmt: skip
     assert (
         sum(s.value for s in families["foreshock_events"].samples if "_total" in s.name) == events

@@ -10,7 +10,7 @@ from tests.grafana.prometheus import PROGRAM, Prometheus
 from tests.grafana.watched import watched
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")  # its client draws random numbers: it ends with its tests
 def scraped(embedded: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Prometheus]:
     """A Prometheus that has scraped a monitor of a venue in trouble."""
     if shutil.which(PROGRAM) is None:
