@@ -13,6 +13,7 @@ Bools = NDArray[np.bool_]
 State = dict[str, NDArray[np.generic]]
 
 BLOCK: Final = 16  # bins; what was learned takes effect where a block ends, at bins 16·n
+LOOK_S: Final = 1.0  # seconds of venue time from one look at the levels to the next
 
 
 @dataclass(frozen=True, slots=True)

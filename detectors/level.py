@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from detectors.base import (
     BLOCK,
+    LOOK_S,
     Detail,
     Floats,
     Frame,
@@ -100,7 +101,7 @@ class Level:
     """
 
     _HELD: Final = ("held", "held_look", "held_smooth", "held_mean")
-    _STATE: Final = (*_PER_STREAM, "blocks", "look_bin")
+    _STATE: Final = (*_PER_STREAM, "look_bin")
 
     def __init__(self, signal: str, options: LevelOptions, burst: BurstOptions) -> None:
         self.signal = signal
@@ -109,11 +110,11 @@ class Level:
         self._sign = 1.0 if options.rising else -1.0
         block_s = BLOCK * burst.bin_ns / 1e9
         self._speaks = _LOOKS[:, None] >= options.looks_min
-        self._look_bins = max(1, round(1e9 / burst.bin_ns))
+        self._look_bins = burst.bins(LOOK_S)
         self._decay = float(np.exp(-block_s / BACKGROUND_S))
         self._fade = float(np.exp(-block_s / MEMORY_S))
         self._warm_blocks = max(1, round(WARM_UP_S / block_s))
-        self.blocks = self.look_bin = 0
+        self.look_bin = 0
         self.smooth = self.squares = self.samples = np.empty((SMOOTHINGS, 0))
         self.block_square = np.empty((SMOOTHINGS, 0))
         self.total = self.weight = self.block_sum = self.block_looks = np.empty(0)
@@ -209,7 +210,6 @@ class Level:
         self.block_sum = np.zeros_like(self.block_sum)
         self.block_looks = np.zeros_like(self.block_looks)
         self.block_square = np.full_like(self.block_square, np.nan)
-        self.blocks += 1
         self._refresh()
 
     def _refresh(self) -> None:

@@ -33,7 +33,7 @@ FIELDS: Final = {
 POOL: Final = 4  # column of a leverage change's collateral pool, as a number
 LIQUIDATION_KINDS: Final = {None: 0.0, "partial": 1.0, "full": 2.0, "adl": 3.0}
 NOT_RESTING: Final = ("market", "stop", "trigger", "take_profit", "ioc", "fok")
-_SIGN: Final = np.array([1, -1], np.int64)  # of what a kind does to the book, see _change
+_SIGN: Final = np.array([1, -1], np.int64)  # of a position, by the side that traded
 
 
 @dataclass(frozen=True, slots=True)

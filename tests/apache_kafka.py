@@ -1,10 +1,5 @@
 """A real Apache Kafka in KRaft mode: one node, broker and controller, on loopback ports."""
 
-import contextlib
-import random
-import shutil
-import signal
-import socket
 import subprocess
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -15,11 +10,11 @@ import trustme
 from cryptography.hazmat.primitives import serialization as pem
 
 from deploy.local.kafka import KafkaFailed, answers, command, prepare, settings, unavailable
+from tests.processes import end, free_ports, tied
 
 __all__ = ["ApacheKafka", "KafkaFailed", "unavailable"]
 
 START_S: Final = 60.0
-STOP_S: Final = 20.0
 _PLAIN: Final = "org.apache.kafka.common.security.plain.PlainLoginModule"
 
 
@@ -36,7 +31,7 @@ class ApacheKafka:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
-        ports = _free_ports(3)
+        ports = free_ports(3)
         addresses = [f"127.0.0.1:{port}" for port in ports]
         self.bootstrap, self.sasl_bootstrap, self._controller = addresses
         self.ca_file = folder / "ca.pem"
@@ -68,20 +63,14 @@ class ApacheKafka:
     def stop(self, *, kill: bool = False) -> None:
         """End the broker, in order or, with `kill`, at once; what it stored stays."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process, kill=kill)
 
     def _start(self) -> None:
         prepare(self._settings, self._properties())
         with (self.folder / "broker.log").open("ab") as log:
             self._process = subprocess.Popen(
-                [*_tied(), *command(self._settings)],
+                [*tied(), *command(self._settings)],
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -125,11 +114,6 @@ class ApacheKafka:
         raise KafkaFailed(f"Apache Kafka {outcome}:\n{said}")
 
 
-def _tied() -> list[str]:
-    """What ends the broker when the tests are killed, where the system has it (Linux)."""
-    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
-
-
 def _write_certificates(ca_file: Path, server_file: Path) -> None:
     authority = trustme.CA()
     authority.cert_pem.write_to_path(str(ca_file))
@@ -139,13 +123,3 @@ def _write_certificates(ca_file: Path, server_file: Path) -> None:
         pem.Encoding.PEM, pem.PrivateFormat.PKCS8, pem.NoEncryption()
     )
     server_file.write_bytes(key + b"".join(link.bytes() for link in server.cert_chain_pems))
-
-
-def _free_ports(count: int) -> list[int]:
-    """Free ports below those that clients are given, which may take one while we are stopped."""
-    free: list[int] = []
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            free.append(port)
-    return free[:count]

@@ -172,7 +172,8 @@ def test_shards_tell_no_more_late_events_than_one_process() -> None:
     assert late == run_of(1).late
 
 
-def test_an_idle_number_is_not_waited_for_and_what_it_says_later_is_late() -> None:
+@pytest.mark.parametrize("read", [1, 0], ids=["said_little", "said_nothing"])
+def test_an_idle_number_is_not_waited_for_and_what_it_says_later_is_late(read: int) -> None:
     traffic = traffic_of(1)
     venue = Venue(traffic, 1)
     shard = venue.shards[0]
@@ -185,42 +186,7 @@ def test_an_idle_number_is_not_waited_for_and_what_it_says_later_is_late() -> No
     assert [len(messages) for messages in venue.log.values()] == [1, 1, 0]
     for partition in traffic.logs:
         if partition.partition == 2:
-            venue.read(partition, 1)
-            shard.folds[2].partitions[partition].idle = True
-            shard.decide(partition, "idle")
-    venue.publish(shard)
-    pipeline = detecting(traffic.config)
-    for number, messages in venue.log.items():
-        origin = Partition(FRAMES, number)
-        pipeline.fold.assign(origin)
-        taken = pipeline.take(RawBatch(origin, messages, range(len(messages))))
-    bins = [step.bin for step in pipeline.steps()]
-    assert bins[-1] > 200, "bins close without number 2"
-    assert [decision.decision for decision in taken.decisions] == ["idle"] * 3
-    for partition in traffic.logs:
-        if partition.partition == 2:
-            shard.decide(partition, "awake")
-            venue.read(partition, len(traffic.logs[partition]))
-    venue.publish(shard)
-    taken = pipeline.take(RawBatch(Partition(FRAMES, 2), venue.log[2][-1:], [9]))
-    before = pipeline.fold.next_bin
-    assert [decision.bin for decision in taken.decisions] == [before] * 3
-    assert not pipeline.fold._open.keys() & set(bins), "bins that were judged stay as they were"
-
-
-def test_a_number_idle_before_it_said_anything_is_late_from_where_the_venue_was() -> None:
-    traffic = traffic_of(1)
-    venue = Venue(traffic, 1)
-    shard = venue.shards[0]
-    for number in range(PARTITIONS):
-        venue.move(number, shard)
-    for partition in traffic.logs:
-        if partition.partition != 2:
-            venue.read(partition, len(traffic.logs[partition]))
-    venue.publish(shard)
-    assert [len(messages) for messages in venue.log.values()] == [1, 1, 0]
-    for partition in traffic.logs:
-        if partition.partition == 2:
+            venue.read(partition, read)
             shard.folds[2].partitions[partition].idle = True
             shard.decide(partition, "idle")
     venue.publish(shard)

@@ -1,12 +1,11 @@
 """Everything that is known of the market, and the levels that detectors judge, once a second."""
 
 from collections.abc import Callable, Mapping
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Floats, Levels, State, nest, unnest
+from detectors.base import LOOK_S, Floats, Levels, State, nest, unnest
 from monitor.columns import Names
 from monitor.features import Built
 from monitor.market.clustering import Clustering
@@ -16,8 +15,6 @@ from monitor.market.prices import VOLATILITY_S, Prices
 from monitor.market.risk import Risk
 from monitor.rows import cell_price, cells
 from monitor.settled import Settled
-
-LOOK_S: Final = 1.0  # seconds of venue time from one look at the levels to the next
 
 
 class Market:

@@ -2,9 +2,6 @@
 
 import contextlib
 import json
-import shutil
-import socket
-import subprocess
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -14,13 +11,15 @@ from urllib.error import URLError
 from urllib.parse import urlencode
 from urllib.request import urlopen
 
+from tests.oncall.programs import Program
+
 READY_S: Final = 30.0
 SCRAPE_S: Final = 0.25
 PROGRAM: Final = "prometheus"
 
 
 class PrometheusError(Exception):
-    """Prometheus did not start, or does not take a question."""
+    """Prometheus does not take a question."""
 
 
 class Prometheus:
@@ -63,7 +62,6 @@ def until(holds: Callable[[], bool], what: str, within_s: float) -> None:
 @contextmanager
 def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]:
     """A Prometheus that scrapes `targets`, address by job, until the block ends."""
-    port = _free_port()
     jobs = [
         {"job_name": job, "static_configs": [{"targets": [address]}]}
         for job, address in targets.items()
@@ -71,39 +69,20 @@ def prometheus(folder: Path, targets: Mapping[str, str]) -> Iterator[Prometheus]
     scrape = {"scrape_interval": f"{round(SCRAPE_S * 1000)}ms"}
     config = folder / "prometheus.json"  # JSON is YAML
     config.write_text(json.dumps({"global": scrape, "scrape_configs": jobs}), encoding="utf-8")
-    said = folder / "prometheus.log"
-    with said.open("wb") as log:
-        process = subprocess.Popen(
-            [
-                *(["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []),
-                PROGRAM,
-                f"--config.file={config}",
-                f"--storage.tsdb.path={folder / 'tsdb'}",
-                f"--web.listen-address=127.0.0.1:{port}",
-                "--web.cors.origin=.*",
-            ],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-    try:
-        server = Prometheus(f"http://127.0.0.1:{port}")
+    command = [
+        PROGRAM,
+        f"--config.file={config}",
+        f"--storage.tsdb.path={folder / 'tsdb'}",
+        "--web.listen-address={address}",
+        "--web.cors.origin=.*",
+    ]
+    with Program(command, folder, ready="/-/ready") as program:
+        server = Prometheus(program.url)
 
         def scraped() -> bool:
-            if process.poll() is not None:
-                raise PrometheusError(said.read_text(errors="replace")[-2_000:])
             with contextlib.suppress(PrometheusError):
                 return len(server.now("up == 1")) == len(targets)
             return False
 
         until(scraped, "Prometheus scrapes", READY_S)
         yield server
-    finally:
-        process.terminate()
-        process.wait(READY_S)
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port

@@ -8,7 +8,7 @@ from typing import Final, Self
 from monitor.detection import Step
 from monitor.exporter import Exporter
 from monitor.incidents import AccountEvidence, Change, Incident, Severity, SymbolEvidence
-from tests.oncall.programs import free_port
+from tests.processes import free_ports
 
 SIGNALS: Final = ("order_burst", "cancel_burst", "leverage_burst", "market_wide", "drift")
 ONSET_NS: Final = 1_795_551_000_250_000_000  # 2026-11-24 20:10:00.250 UTC
@@ -23,7 +23,7 @@ class Monitor:
 
     def __init__(self, *, venue: str = "venue") -> None:
         self.venue = venue
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{free_ports(1)[0]}"
         self.exporter = self._new()
         self._server: ThreadingHTTPServer | None = None
         self._ended = threading.Event()

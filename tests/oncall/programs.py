@@ -1,17 +1,15 @@
 """Programs that tests start on loopback ports, watch until they answer, and end by their id."""
 
-import contextlib
 import json
-import random
 import shutil
-import signal
-import socket
 import subprocess
 import time
 import urllib.request
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, Final, Self, TypeVar
+
+from tests.processes import end, free_ports, tied
 
 PACKAGES: Final = {
     "prometheus": "prometheus",
@@ -20,7 +18,6 @@ PACKAGES: Final = {
     "amtool": "prometheus-alertmanager",
 }
 START_S: Final = 60.0
-STOP_S: Final = 20.0
 RUN_S: Final = 300.0
 _POLL_S: Final = 0.05
 _T = TypeVar("_T")
@@ -43,7 +40,7 @@ class Program:
     def __init__(self, command: Sequence[str], folder: Path, *, ready: str) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         self.folder = folder
-        self.address = f"127.0.0.1:{free_port()}"
+        self.address = f"127.0.0.1:{free_ports(1)[0]}"
         self.url = f"http://{self.address}"
         self._command = [part.replace("{address}", self.address) for part in command]
         self._ready = ready
@@ -65,7 +62,7 @@ class Program:
         """Run it and wait until it serves; fails with the end of its log."""
         with (self.folder / "log").open("ab") as log:
             self._process = process = subprocess.Popen(
-                [*_tied(), *self._command],
+                [*tied(), *self._command],
                 cwd=self.folder,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -81,14 +78,8 @@ class Program:
     def stop(self, *, kill: bool = False) -> None:
         """End it, in order or, with `kill`, at once."""
         process, self._process = self._process, None
-        if process is None:
-            return
-        process.send_signal(signal.SIGKILL if kill else signal.SIGTERM)
-        try:
-            process.wait(STOP_S)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+        if process is not None:
+            end(process, kill=kill)
 
     def log(self) -> str:
         """Everything that it said."""
@@ -132,17 +123,3 @@ def answers(url: str) -> bool:
             return bool(answer.status == 200)
     except OSError:
         return False
-
-
-def free_port() -> int:
-    """A free port below those that clients are given, which may take one while it is stopped."""
-    for port in random.SystemRandom().sample(range(20_000, 32_000), 100):
-        with contextlib.suppress(OSError), socket.socket() as probe:
-            probe.bind(("127.0.0.1", port))
-            return port
-    raise AssertionError("no free port")
-
-
-def _tied() -> list[str]:
-    """What ends a program when the tests are killed, where the system has it (Linux)."""
-    return ["setpriv", "--pdeathsig", "KILL"] if shutil.which("setpriv") else []
