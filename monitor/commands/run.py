@@ -7,6 +7,7 @@ import structlog
 
 from monitor.config import Config
 from monitor.errors import UserError
+from monitor.garbage import collect_rarely
 from monitor.incidents import Incident
 from monitor.logs import configure
 from monitor.service import Service
@@ -30,6 +31,7 @@ async def _run(service: Service | ShardService) -> None:
     loop = asyncio.get_running_loop()
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, service.stop)
+    collect_rarely()
     await service.run()
     _log.info("drained")
 

@@ -5,7 +5,7 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, ConsumerRecord, TopicPartition
+from aiokafka import AIOKafkaConsumer, ConsumerRebalanceListener, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 from aiokafka.coordinator.assignors.abstract import AbstractPartitionAssignor
 from aiokafka.errors import KafkaError, NoOffsetForPartitionError, OffsetOutOfRangeError
@@ -16,6 +16,7 @@ from msgspec import Struct
 from monitor.bins import Resume
 from monitor.config import Kafka
 from monitor.records import Partition, RawBatch
+from monitor.sources.consumer import BatchConsumer, Record
 from monitor.sources.positions import start_offsets
 
 POLL_MS: Final = 200
@@ -36,7 +37,7 @@ class Committed(Struct):
 class _Offsets(Sequence[int]):
     """Offsets of a fetched batch, read from its records when asked."""
 
-    def __init__(self, records: Sequence[ConsumerRecord]) -> None:
+    def __init__(self, records: Sequence[Record]) -> None:
         self._records = records
 
     def __len__(self) -> int:
@@ -71,7 +72,7 @@ def client_options(kafka: Kafka) -> dict[str, Any]:
     return options
 
 
-def raw_batches(fetched: Mapping[TopicPartition, Sequence[ConsumerRecord]]) -> list[RawBatch]:
+def raw_batches(fetched: Mapping[TopicPartition, Sequence[Record]]) -> list[RawBatch]:
     """What a client fetched, as records without its types."""
     return [
         RawBatch(
@@ -114,7 +115,7 @@ class KafkaSource(ConsumerRebalanceListener):
         self._on_assigned = on_assigned
         self._failure: BaseException | None = None
         self.seeks = 0
-        self.consumer = AIOKafkaConsumer(
+        self.consumer = BatchConsumer(
             group_id=kafka.group_id,
             enable_auto_commit=False,
             auto_offset_reset="none",

@@ -3,11 +3,12 @@
 from collections.abc import Sequence
 from typing import Final
 
-from aiokafka import AIOKafkaConsumer, TopicPartition
+from aiokafka import TopicPartition
 from aiokafka.errors import OffsetOutOfRangeError
 
 from monitor.config import Kafka
 from monitor.records import Partition, RawBatch
+from monitor.sources.consumer import BatchConsumer
 from monitor.sources.kafka import client_options, raw_batches, skip_lost
 from monitor.sources.positions import Start, start_offsets
 from monitor.sources.topics import partition_counts
@@ -21,7 +22,7 @@ class Tap:
     def __init__(self, kafka: Kafka, topics: Sequence[str]) -> None:
         self._kafka = kafka
         self._topics = topics
-        self.consumer = AIOKafkaConsumer(
+        self.consumer = BatchConsumer(
             enable_auto_commit=False,
             auto_offset_reset="earliest",  # until a position is sought
             max_partition_fetch_bytes=4 * 1024 * 1024,

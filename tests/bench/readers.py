@@ -14,6 +14,7 @@ from aiokafka import AIOKafkaConsumer
 from river.drift import ADWIN
 
 from monitor.config import Checkpoint, Config, Http, Kafka
+from monitor.garbage import collect_rarely
 from monitor.logs import configure
 from monitor.service import Service
 from tests.live import until
@@ -67,6 +68,7 @@ async def foreshock(bootstrap: str, events: int) -> tuple[float, float]:
         http=Http(port=0),
     )
     service = Service(config)
+    collect_rarely()
     running = asyncio.create_task(service.run())
     await until(service.exporter.events_total)
     # The first polls are not counted, by any of the readers: connections and joins are no work.
