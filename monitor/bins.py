@@ -12,100 +12,17 @@ So lateness is judged inside one partition, event by event, and the content of a
 depend on how partitions interleave.
 """
 
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterator
 from itertools import pairwise
-from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
+from monitor.clocks import NEVER, PartitionClock, Resume
 from monitor.columns import Columns, Recoding
-from monitor.feeds import Feed, Tally, delays_by_bin, late_by_bin
+from monitor.feeds import delays_by_bin, late_by_bin
+from monitor.partial import OpenBin, PartialFrame
 from monitor.records import Partition
-from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
-
-NEVER: Final = -(2**62)
-
-
-@dataclass(frozen=True, slots=True)
-class PartialFrame:
-    """Everything counted in one closed bin by one shard; merges by concatenation.
-
-    keys: (n,) one key an event, in no particular order (see Columns.keys).
-    skipped: bins since the last frame that are left out, because nothing happened for so long.
-    depth, facts: what the events say besides, in no particular order either (see rows.py).
-    feeds: how partitions fared, by name.
-    """
-
-    bin: int
-    keys: NDArray[np.int64]
-    skipped: int = 0
-    depth: Rows = NO_DEPTH
-    facts: Rows = NO_FACTS
-    feeds: Sequence[Feed] = ()
-
-
-@dataclass(slots=True)
-class _Open:
-    """What an open bin holds so far, batch by batch."""
-
-    keys: list[NDArray[np.int64]] = field(default_factory=list)
-    depth: list[Rows] = field(default_factory=list)
-    facts: list[Rows] = field(default_factory=list)
-    tallies: dict[Partition, Tally] = field(default_factory=dict)
-    feeds: list[Feed] = field(default_factory=list)
-
-    def closed(self, index: int, skipped: int) -> PartialFrame:
-        keys = np.concatenate([np.empty(0, np.int64), *self.keys])
-        depth, facts = joined(self.depth, NO_DEPTH), joined(self.facts, NO_FACTS)
-        feeds = self.feeds + [tally.closed(origin) for origin, tally in self.tallies.items()]
-        feeds.sort(key=lambda feed: (feed.topic, feed.partition))
-        return PartialFrame(index, keys, skipped, depth, facts, feeds)
-
-    def tally(self, origin: Partition) -> Tally:
-        """A partition's own part."""
-        return self.tallies.setdefault(origin, Tally())
-
-    def recode(self, recoding: Recoding) -> None:
-        self.keys = [recoding.apply(part) for part in self.keys]
-        self.depth = [part.recoded(recoding.apply) for part in self.depth]
-        self.facts = [part.recoded(recoding.apply) for part in self.facts]
-
-
-@dataclass(frozen=True, slots=True)
-class Resume:
-    """Where to read a partition again so that every open bin is rebuilt.
-
-    offset: the first record to read. clock_ns: the partition's clock before that record.
-    counted: records before this offset were read once already.
-    """
-
-    offset: int
-    clock_ns: int
-    counted: int
-
-
-@dataclass(slots=True)
-class PartitionClock:
-    """What the fold knows of one partition.
-
-    floor_bin: bins before it closed without the partition while it was idle.
-    firsts: open bin -> (offset of its first event here, clock before that event).
-    idle: it has nothing to say and is not waited for; decided outside, by wall time.
-    """
-
-    clock_ns: int = NEVER
-    position: int = 0
-    counted: int = 0
-    idle: bool = False
-    done: bool = False
-    floor_bin: int = NEVER
-    firsts: dict[int, tuple[int, int]] = field(default_factory=dict)
-
-    @property
-    def waited_for(self) -> bool:
-        return not (self.idle or self.done)
 
 
 class Fold:
@@ -126,7 +43,7 @@ class Fold:
         self.partitions: dict[Partition, PartitionClock] = {}
         self.next_bin: int | None = None
         self.last_full_bin: int | None = None
-        self._open: dict[int, _Open] = {}
+        self._open: dict[int, OpenBin] = {}
 
     def assign(self, partition: Partition, resume: Resume | None = None) -> None:
         """Wait for a partition from now on; `resume` continues where a checkpoint stood."""
@@ -242,8 +159,8 @@ class Fold:
             if self._tallies:
                 held.tally(columns.origin).events += end - start
 
-    def _bin(self, index: int) -> _Open:
-        return self._open.setdefault(index, _Open())
+    def _bin(self, index: int) -> OpenBin:
+        return self._open.setdefault(index, OpenBin())
 
     def close(self) -> Iterator[PartialFrame]:
         """Frames of all bins that every live partition has passed, oldest first."""
@@ -268,11 +185,8 @@ class Fold:
         self.next_bin = end_bin
         return [self._pop(index) for index in closing]
 
-    def _closed_before(self, state: PartitionClock) -> int:
-        """The first bin that is still open for a partition."""
-        if state.clock_ns == NEVER:
-            return state.floor_bin
-        return max((state.clock_ns - self.lateness_ns) // self.bin_ns, state.floor_bin)
+    def _closed_before(self, clock: PartitionClock) -> int:
+        return clock.closed_before(self.bin_ns, self.lateness_ns)
 
     def finish(self) -> Iterator[PartialFrame]:
         """Frames of all bins that hold anything: the input has ended."""
@@ -307,7 +221,7 @@ class Fold:
     def _pop(self, index: int, skipped: int = 0) -> PartialFrame:
         for state in self.partitions.values():
             state.firsts.pop(index, None)
-        return self._open.pop(index, _Open()).closed(index, skipped)
+        return self._open.pop(index, OpenBin()).closed(index, skipped)
 
     def resumes(self) -> dict[Partition, Resume]:
         """Where each partition must be read again to rebuild what is open now."""

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 
 from detectors.base import State
 from monitor import __version__
-from monitor.bins import Resume
+from monitor.clocks import Resume
 from monitor.config import Config
 from monitor.records import Partition
 

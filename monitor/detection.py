@@ -15,8 +15,8 @@ from detectors.options import BurstOptions
 from detectors.registry import BURSTS, DETECTORS
 from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
-from monitor.bins import NEVER, PartialFrame
 from monitor.blindness import Blindness, Judge, Reason, unheard
+from monitor.clocks import NEVER
 from monitor.columns import Names, Recoding
 from monitor.events import KINDS, NS_PER_S
 from monitor.explain import describe
@@ -31,6 +31,7 @@ from monitor.incidents import (
     Incident,
 )
 from monitor.market.state import Market
+from monitor.partial import PartialFrame
 from monitor.sightings import Lookout
 from monitor.witnesses import Witnesses
 

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import BLOCK, Frame, State
-from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Names, Recoding
 from monitor.events import KINDS
+from monitor.partial import PartialFrame
 from monitor.settled import Settled, settle
 from monitor.textstate import from_names, to_names
 

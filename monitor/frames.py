@@ -16,9 +16,9 @@ import zstandard
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK, Interner, Names
 from monitor.feeds import Feed
+from monitor.partial import PartialFrame
 from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 from monitor.settled import reduced
 

@@ -9,8 +9,8 @@ from typing import Final
 import structlog
 from aiokafka.errors import KafkaConnectionError, KafkaError
 
-from monitor.bins import NEVER, PartitionClock, Resume
 from monitor.checkpoint import CheckpointError, CheckpointStore
+from monitor.clocks import NEVER, PartitionClock, Resume
 from monitor.config import Config
 from monitor.detection import Step
 from monitor.pipeline import Pipeline

@@ -11,7 +11,8 @@ from typing import Final
 
 import numpy as np
 
-from monitor.bins import NEVER, Fold, Resume
+from monitor.bins import Fold
+from monitor.clocks import NEVER, Resume
 from monitor.codec import bad_record
 from monitor.columns import Columns, Names
 from monitor.config import Config

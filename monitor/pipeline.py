@@ -10,12 +10,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import State, nest, unnest
-from monitor.bins import PartialFrame, Resume
+from monitor.clocks import Resume
 from monitor.columns import ACCOUNT_MASK, Names
 from monitor.config import Config
 from monitor.detection import Detection, Step
 from monitor.intake import Intake, Taken, counting_fold
 from monitor.merge import merging_fold, take_frames
+from monitor.partial import PartialFrame
 from monitor.records import Partition, RawBatch
 from monitor.textstate import from_names, from_text, to_names, to_text
 

@@ -25,11 +25,6 @@ CELL_MASK: Final = (1 << CELL_BITS) - 1
 QUOTE_UNITS: Final = 1e6  # depth is kept in whole millionths of the quote currency
 UNITS_MAX: Final = 2.0**50  # what one order may add
 WIDTH: Final = 6
-# Columns of facts, by kind of event; the rest is NaN.
-FIELDS: Final = {
-    Kind.LEVERAGE: ("new_leverage", "position", "entry_price", "maintenance_margin_rate"),
-    Kind.MARK: ("mark", "index", "index_ts", "funding_rate", "open_interest"),
-}
 POOL: Final = 4  # column of a leverage change's collateral pool, as a number
 LIQUIDATION_KINDS: Final = {None: 0.0, "partial": 1.0, "full": 2.0, "adl": 3.0}
 NOT_RESTING: Final = ("market", "stop", "trigger", "take_profit", "ioc", "fok")
@@ -209,8 +204,11 @@ def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return values
 
 
+_LEVERAGE: Final = ("new_leverage", "position", "entry_price", "maintenance_margin_rate")
+
+
 def _leverage(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Read:
-    columns = [schema.number(name, events) for name in FIELDS[Kind.LEVERAGE]]
+    columns = [schema.number(name, events) for name in _LEVERAGE]
     pools = map(schema.getter("collateral_pool"), events)
     pool = np.fromiter(map(pool_number, pools), np.float64, len(events))
     return _table([*columns, pool]), None, None
@@ -248,12 +246,12 @@ def _book(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Re
 
 
 def _mark(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Read:
-    mark, index, _index_ts, funding, interest = FIELDS[Kind.MARK]
+    mark, index, funding, interest = (
+        schema.number(name, events) for name in ("mark", "index", "funding_rate", "open_interest")
+    )
     index_s = schema.index_ts_ns(events) / 1e9
-    columns = [schema.number(mark, events), schema.number(index, events)]
-    columns += [np.where(index_s > 0.0, index_s, np.nan)]
-    columns += [schema.number(funding, events), schema.number(interest, events)]
-    return _table(columns), None, None
+    known_s = np.where(index_s > 0.0, index_s, np.nan)
+    return _table([mark, index, known_s, funding, interest]), None, None
 
 
 def _liquidation(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Read:

@@ -8,9 +8,9 @@ from typing import Final
 
 import structlog
 
-from monitor.bins import PartitionClock
 from monitor.calibration import configured
 from monitor.checkpoint import CheckpointStore
+from monitor.clocks import PartitionClock
 from monitor.config import Config
 from monitor.exporter import Exporter
 from monitor.frames import Decision

@@ -7,10 +7,10 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.bins import PartialFrame
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
 from monitor.events import Kind
 from monitor.feeds import Feed
+from monitor.partial import PartialFrame
 from monitor.rows import CELL_BITS, Rows, cells, units
 
 BEFORE_ALL: Final = np.iinfo(np.int64).min

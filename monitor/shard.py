@@ -7,7 +7,8 @@ a fold of its own, so that numbers can move between shards without a trace in wh
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 
-from monitor.bins import NEVER, Fold, Resume
+from monitor.bins import Fold
+from monitor.clocks import NEVER, Resume
 from monitor.columns import Names
 from monitor.config import Config
 from monitor.frames import Decision, Frames, encode_frames

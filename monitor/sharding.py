@@ -12,7 +12,7 @@ from typing import Final
 
 import structlog
 
-from monitor.bins import NEVER, Resume
+from monitor.clocks import NEVER, Resume
 from monitor.config import Config
 from monitor.errors import UserError
 from monitor.exporter import Exporter

@@ -13,7 +13,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.bins import Resume
+from monitor.clocks import Resume
 from monitor.config import Config, Detectors, Incidents, Input
 from monitor.detection import Step
 from monitor.incidents import Incident, encode

@@ -6,8 +6,10 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.bins import Fold, PartialFrame, Resume
+from monitor.bins import Fold
+from monitor.clocks import Resume
 from monitor.columns import Columns
+from monitor.partial import PartialFrame
 from monitor.records import Partition, RawBatch
 
 A, B = Partition("orders", 0), Partition("orders", 1)

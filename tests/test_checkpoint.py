@@ -7,8 +7,8 @@ import msgspec
 import numpy as np
 import pytest
 
-from monitor.bins import Resume
 from monitor.checkpoint import CheckpointError, CheckpointStore
+from monitor.clocks import Resume
 from monitor.config import Config, Input, Kafka
 from monitor.records import Partition
 

@@ -16,7 +16,7 @@ CORE: Final = [
     *("intake", "frames", "merge", "shard", "rows", "settled", "links", "rarity"),
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
     *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
-    *("market.findings", "market.notes", "market.risk", "retries"),
+    *("market.findings", "market.notes", "market.risk", "retries", "clocks", "partial"),
     *("sightings", "witnesses"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
@@ -32,6 +32,7 @@ IMPURE_CALLS: Final = {
 }
 AIOKAFKA: Final = {
     "monitor/sources/kafka.py": "the source",
+    "monitor/sources/consumer.py": "the client, as both sources use it",
     "monitor/sources/positions.py": "where a moment is in the logs",
     "monitor/sources/assignor.py": "all partitions to one member",
     "monitor/sources/spread.py": "the same partitions of every topic to one member",

@@ -8,10 +8,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from msgspec.structs import replace
 
-from monitor.bins import NEVER, PartialFrame, Resume
+from monitor.clocks import NEVER, Resume
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names
 from monitor.config import Config, Scale
 from monitor.frames import Decision, Frames, FramesError, decode_frames, encode_frames
+from monitor.partial import PartialFrame
 from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
 from monitor.shard import Shard

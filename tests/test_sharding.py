@@ -17,8 +17,8 @@ import pytest
 from aiokafka.errors import KafkaTimeoutError
 from msgspec.structs import replace
 
-from monitor.bins import NEVER, Resume
 from monitor.broker import create_topics
+from monitor.clocks import NEVER, Resume
 from monitor.config import Config, Scale
 from monitor.errors import UserError
 from monitor.incidents import encode

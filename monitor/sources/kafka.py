@@ -13,7 +13,7 @@ from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
-from monitor.bins import Resume
+from monitor.clocks import Resume
 from monitor.config import Kafka
 from monitor.records import Partition, RawBatch
 from monitor.sources.consumer import BatchConsumer, Record
