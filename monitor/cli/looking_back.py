@@ -5,26 +5,27 @@ from pathlib import Path
 
 import click
 
-from monitor.cli.options import config_option, one_line_errors
+from monitor.cli.options import (
+    A_FILE,
+    config_option,
+    decisions_option,
+    logs_argument,
+    one_line_errors,
+)
 from monitor.settings import load
 
 
 @click.command()
-@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@logs_argument
 @config_option
 @click.option("--json", "as_json", is_flag=True, help="JSON lines even on a terminal.")
 @click.option("--strict", is_flag=True, help="End with exit status 2 at the first bad record.")
 @click.option(
     "--dead-letters",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="Write bad records to this file, with origin and reason.",
 )
-@click.option(
-    "--decisions",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The audit log of the run that is replayed: repeats when it stopped waiting for "
-    "partitions that had nothing to say.",
-)
+@decisions_option
 @one_line_errors
 def replay(
     logs: tuple[Path, ...],
@@ -69,7 +70,7 @@ def replay(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="The incident log to write: .jsonl, .jsonl.zst or .jsonl.gz.",
 )
 @one_line_errors
@@ -89,19 +90,19 @@ def convert(paths: tuple[Path, ...], source: str, output: Path) -> None:
 
 
 @click.command()
-@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@logs_argument
 @config_option
 @click.option(
     "--labels",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="What `simulate` wrote beside a log; a scoring seed is refused. May be repeated.",
 )
 @click.option(
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="The calibration to write, JSON; name it in detectors.calibration.",
 )
 @one_line_errors
@@ -121,14 +122,10 @@ def calibrate(
 
 
 @click.command()
-@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@logs_argument
 @config_option
 @click.option("--incident", metavar="ID", help="Its id, or how it begins; default: the loudest.")
-@click.option(
-    "--decisions",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The audit log of the run that is replayed, as for `replay`.",
-)
+@decisions_option
 @click.option("--quick", is_flag=True, help="Leave out what would have been without accounts.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every second.")
 @one_line_errors
@@ -168,13 +165,13 @@ def explain(
 
 
 @click.command()
-@click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+@logs_argument
 @click.option(
     "-c",
     "--config",
     "configs",
     multiple=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="A TOML file; one setting each. May be repeated.",
 )
 @click.option(
@@ -187,14 +184,10 @@ def explain(
 )
 @click.option(
     "--labels",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="What `simulate` wrote beside the log: says who was right too.",
 )
-@click.option(
-    "--decisions",
-    type=click.Path(path_type=Path, dir_okay=False),
-    help="The audit log of the run that is replayed, as for `replay`.",
-)
+@decisions_option
 @click.option("--json", "as_json", is_flag=True, help="One JSON object.")
 @one_line_errors
 def compare(

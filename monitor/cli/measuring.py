@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from monitor.cli.options import config_option, one_line_errors
+from monitor.cli.options import A_FILE, config_option, one_line_errors
 from monitor.incidents import Severity
 from monitor.settings import load
 
@@ -23,12 +23,12 @@ from monitor.settings import load
 @click.option(
     "-o",
     "--output",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="The incident log to write: .jsonl, .jsonl.zst or .jsonl.gz.",
 )
 @click.option(
     "--labels",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="Write here, as JSON, what truly happened and when.",
 )
 @click.option("--list", "listing", is_flag=True, help="Name all scenarios and profiles.")
@@ -61,13 +61,13 @@ def simulate(listing: bool, **asked: Any) -> None:
 @click.option(
     "--simulate",
     "plan",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="Score logs straight from the simulator, as this plan (TOML) lists them.",
 )
 @click.option(
     "--json",
     "json_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="Write every figure to this file.",
 )
 @click.option("--jobs", type=click.IntRange(1), default=1, show_default=True, help="Processes.")

@@ -14,14 +14,24 @@ P = ParamSpec("P")
 R = TypeVar("R")
 EXIT_UNUSABLE = 2
 
+A_FILE = click.Path(path_type=Path, dir_okay=False)
+
 config_option = click.option(
     "-c",
     "--config",
     "config_path",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     envvar="FORESHOCK_CONFIG",
     help="TOML file; without it every setting has its default. Any setting can also come from "
     "the environment, e.g. FORESHOCK_KAFKA__BOOTSTRAP_SERVERS.",
+)
+
+logs_argument = click.argument("logs", nargs=-1, required=True, type=click.Path(path_type=Path))
+decisions_option = click.option(
+    "--decisions",
+    type=A_FILE,
+    help="The audit log of the run that is replayed: repeats when it stopped waiting for "
+    "partitions that had nothing to say.",
 )
 
 

@@ -5,7 +5,7 @@ from typing import Literal
 
 import click
 
-from monitor.cli.options import config_option, one_line_errors
+from monitor.cli.options import A_FILE, config_option, one_line_errors
 from monitor.duration import Duration
 from monitor.settings import load
 
@@ -33,7 +33,7 @@ def run(config_path: Path | None) -> None:
     "-o",
     "--output",
     required=True,
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=A_FILE,
     help="The incident log to write: .jsonl, .jsonl.zst or .jsonl.gz.",
 )
 @click.option("--duration", type=Duration(), help="Stop after this long, e.g. 10m.")
