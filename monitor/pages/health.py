@@ -43,7 +43,7 @@ def _progress(status: Status, now_ns: int) -> Iterator[Notice]:
     if status.stepped_s is None or watermark_ns is None:
         yield Notice("bad", "Nothing was judged yet since this process started.")
         return
-    if not status.exporter.known:
+    if not status.exporter.incidents.known:
         yield Notice("bad", "What was open before this process started is not known yet.")
     behind_s = (now_ns - watermark_ns) / NS_PER_S
     until = f"{clock(watermark_ns)} UTC"
