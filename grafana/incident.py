@@ -1,23 +1,11 @@
 """Dashboard "Incident": one incident, from its sentence down to single streams."""
 
 from grafana.dashboard import Annotation, Dashboard, Section, Variable
-from grafana.panels import (
-    ALARM,
-    CALM,
-    NOTE,
-    WARN,
-    Limits,
-    Panel,
-    columns,
-    lines,
-    sorted_by,
-    stat,
-    table,
-    wrapped,
-)
+from grafana.panels import Panel, columns, sorted_by, wrapped
 from grafana.queries import SEEN_EVERY, Query, of
 from grafana.severity import DECADES
 from grafana.streams import PICKED, streams
+from grafana.visualizations import ALARM, CALM, NOTE, WARN, Limits, Lines, Stat, Table
 
 CHOSEN = 'id="$incident"'  # the venue is part of what an identity is made from
 
@@ -44,63 +32,71 @@ def _facts() -> list[Panel]:
     )
     onset = _last("onset_timestamp_seconds")
     return [
-        stat(
+        Panel(
             "Severity",
             "The worst that this incident came to. Severity never falls while one is open.",
-            Query(ranks, "severity", instant=True),
+            [Query(ranks, "severity", instant=True)],
+            Stat(
+                words={1: ("info", NOTE), 2: ("warning", WARN), 3: ("page", ALARM)}, background=True
+            ),
             unit="none",
-            words={1: ("info", NOTE), 2: ("warning", WARN), 3: ("page", ALARM)},
             limits=Limits(NOTE, ((2, WARN), (3, ALARM))),
-            background=True,
         ),
-        stat(
+        Panel(
             "Score",
             "The greatest surprise of the incident, in decades of the whole venue.",
-            Query(f"max(max_over_time({_of('score')}[$__range]))", "decades", instant=True),
+            [Query(f"max(max_over_time({_of('score')}[$__range]))", "decades", instant=True)],
+            Stat(),
             unit="none",
             decimals=1,
             limits=Limits(CALM, DECADES),
         ),
-        stat(
+        Panel(
             "Times expected",
             "Events of the lead signal since the onset, over what was expected of them.",
-            Query(_last("ratio"), "ratio", instant=True),
+            [Query(_last("ratio"), "ratio", instant=True)],
+            Stat(),
             unit="none",
             decimals=1,
             limits=Limits(CALM, ((1.5, NOTE), (3, WARN), (10, ALARM))),
         ),
-        stat(
+        Panel(
             "Onset",
             "When the anomaly is estimated to have begun. It may move as more is seen.",
-            Query(f"{onset} * 1000", "onset", instant=True),
+            [Query(f"{onset} * 1000", "onset", instant=True)],
+            Stat(),
             unit="dateTimeAsIsoNoDateIfToday",
         ),
-        stat(
+        Panel(
             "Lasts",
             "From the onset until it was last seen open.",
-            Query(f"max({_seen('score')}) - {onset}", "lasts", instant=True),
+            [Query(f"max({_seen('score')}) - {onset}", "lasts", instant=True)],
+            Stat(),
             unit="dtdurations",
             decimals=0,
         ),
-        stat(
+        Panel(
             "First mover",
             "The stream whose onset is the earliest.",
-            Query(f"topk(1, {_seen('info')})", "{{first}}", instant=True),
+            [Query(f"topk(1, {_seen('info')})", "{{first}}", instant=True)],
+            Stat(names=True),
             unit="none",
-            names=True,
         ),
     ]
 
 
 def _story() -> Panel:
-    return table(
+    return Panel(
         "What was said",
         "The sentence as it read at each time, the newest first, with the symbols it is about and "
         "the share of the leading account.",
-        Query(
-            f"1000 * max by (summary, symbols, accounts_share) ({_seen('info')})",
-            instant=True,
-        ),
+        [
+            Query(
+                f"1000 * max by (summary, symbols, accounts_share) ({_seen('info')})",
+                instant=True,
+            )
+        ],
+        Table(),
         unit="none",
         height=6,
         overrides={
@@ -129,25 +125,31 @@ def _over_time() -> list[Panel]:
     expected = f"sum({of('foreshock_signal_expected', *PICKED)})"
     hidden = {"legend": False, "tooltip": False, "viz": False}
     return [
-        lines(
+        Panel(
             "Score over time",
             "The incident's score, which only grows, and the surprise of the whole venue bin by "
             "bin. Dashed: where info, warning and page begin by the default budgets.",
-            Query(f"max({_of('score')})", "incident"),
-            Query(f"max({of('foreshock_venue_score')})", "venue, last bin"),
+            [
+                Query(f"max({_of('score')})", "incident"),
+                Query(f"max({of('foreshock_venue_score')})", "venue, last bin"),
+            ],
+            Lines(),
             unit="none",
             decimals=1,
             limits=Limits(CALM, DECADES),
         ),
-        lines(
+        Panel(
             "Observed against expected",
             "Events of the chosen signals and symbols since each stream's onset, of those that are "
             "loud. The band is three standard deviations of pure chance around what was expected; "
             "a stream's own noise may be wider. Choose one symbol to see it alone.",
-            Query(observed, "observed"),
-            Query(expected, "expected"),
-            Query(f"{expected} + 3 * sqrt({expected})", "band above"),
-            Query(f"clamp_min({expected} - 3 * sqrt({expected}), 0)", "band below"),
+            [
+                Query(observed, "observed"),
+                Query(expected, "expected"),
+                Query(f"{expected} + 3 * sqrt({expected})", "band above"),
+                Query(f"clamp_min({expected} - 3 * sqrt({expected}), 0)", "band below"),
+            ],
+            Lines(),
             unit="short",
             overrides={
                 "observed": {"color": {"mode": "fixed", "fixedColor": WARN}},
