@@ -1,5 +1,7 @@
 """Dashboard "Incident": one incident, from its sentence down to single streams."""
 
+from detectors.registry import BURSTS
+from grafana.books import bands, books
 from grafana.dashboard import Annotation, Dashboard, Section, Variable
 from grafana.panels import Panel, columns, sorted_by, wrapped
 from grafana.queries import SEEN_EVERY, Query, of
@@ -100,16 +102,16 @@ def _story() -> Panel:
         unit="none",
         height=6,
         overrides={
+            "What": wrapped(least=340),
             "Until": {"unit": "dateTimeAsIsoNoDateIfToday", "custom.width": 160},
-            "What": wrapped(least=360),
             "Symbols": wrapped(width=220),
             "Accounts": wrapped(width=180),
         },
         transformations=[
             columns(
                 {
-                    "Value": "Until",
                     "summary": "What",
+                    "Value": "Until",
                     "symbols": "Symbols",
                     "accounts_share": "Accounts",
                 },
@@ -121,8 +123,9 @@ def _story() -> Panel:
 
 
 def _over_time() -> list[Panel]:
-    observed = f"sum({of('foreshock_signal_observed', *PICKED)})"
-    expected = f"sum({of('foreshock_signal_expected', *PICKED)})"
+    counted = f'signal=~"{"|".join(BURSTS)}"'  # levels are no events: they are not added up
+    observed = f"sum({of('foreshock_signal_observed', *PICKED, counted)})"
+    expected = f"sum({of('foreshock_signal_expected', *PICKED, counted)})"
     hidden = {"legend": False, "tooltip": False, "viz": False}
     return [
         Panel(
@@ -141,7 +144,8 @@ def _over_time() -> list[Panel]:
         Panel(
             "Observed against expected",
             "Events of the chosen signals and symbols since each stream's onset, of those that are "
-            "loud. The band is three standard deviations of pure chance around what was expected; "
+            "loud; of bursts and storms, since levels such as depth are no events: they are below. "
+            "The band is three standard deviations of pure chance around what was expected; "
             "a stream's own noise may be wider. Choose one symbol to see it alone.",
             [
                 Query(observed, "observed"),
@@ -228,6 +232,7 @@ def incident() -> Dashboard:
             Section("What happened", [*_facts(), _story()]),
             Section("How it went", _over_time()),
             Section("Signal by signal, symbol by symbol", streams()),
+            Section("Depth and liquidation bands", [*books(), *bands()]),
         ],
         variables=_variables(),
         annotations=[
