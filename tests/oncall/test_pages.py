@@ -1,6 +1,6 @@
 """From a bin to the message: a real exporter, Prometheus, Alertmanager, and who is told."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from typing import Any
@@ -28,6 +28,19 @@ class Chain:
         """What a receiver was told of incidents, oldest first: firing, resolved."""
         messages = self.receiver.at(f"/{receiver}/webhook")
         return [m.body["status"] for m in messages if m.body["groupLabels"].get("id")]
+
+    def told_of(self, which: str) -> list[str]:
+        """What the pager was told of one incident."""
+        messages = self.receiver.at("/pager/webhook")
+        return [m.body["status"] for m in messages if m.body["groupLabels"].get("id") == which]
+
+    def left_open(self) -> set[str]:
+        """What PagerDuty was told to open and not to close."""
+        left = set[str]()
+        for message in self.receiver.at("/pager/pagerduty"):
+            key = message.body["dedup_key"]
+            (left.add if message.body["event_action"] == "trigger" else left.discard)(key)
+        return left
 
     def is_open(self, **labels: str) -> bool:
         """Whether Prometheus holds an incident with these labels open."""
@@ -155,6 +168,39 @@ def test_a_warning_that_turns_into_a_page_is_told_at_its_worst(chain: Chain) -> 
     chain.monitor.tell(incident("close", id="turns"))
     chain.receiver.wait_for("/pager/webhook", lambda m: resolved(m) and "turns" in str(m))
     assert chain.told()[before:] == ["firing", "resolved"]
+
+
+def test_no_page_is_left_open_by_a_page_of_the_whole_market(chain: Chain) -> None:
+    """One that was told before ends while the market's is open; one that came meanwhile is told
+    only because it outlasts it, and ends while the market is a page once more."""
+    market = ("market_wide", "cancel_burst")
+    pager = "/pager/webhook"
+
+    def told(which: str, status: str) -> Callable[[dict[str, Any]], bool]:
+        return lambda m: m["groupLabels"].get("id") == which and m["status"] == status
+
+    chain.monitor.tell(incident(id="before"))
+    chain.receiver.wait_for(pager, told("before", "firing"))
+    chain.monitor.tell(incident(id="market", signals=market))
+    chain.receiver.wait_for(pager, told("market", "firing"))
+    chain.monitor.tell(incident(id="part"), incident(id="gone"))
+    wait_until(lambda: chain.is_open(id="part") and chain.is_open(id="gone"))
+    chain.monitor.tell(incident("close", id="before"), incident("close", id="gone"))
+    chain.receiver.wait_for(pager, told("before", "resolved"))
+    assert chain.told_of("part") == []
+
+    chain.monitor.tell(incident("close", id="market", signals=market))
+    chain.receiver.wait_for(pager, told("part", "firing"))
+    chain.monitor.tell(incident(id="again", signals=market))
+    chain.receiver.wait_for(pager, told("again", "firing"))
+    chain.monitor.tell(incident("close", id="part"))
+    chain.receiver.wait_for(pager, told("part", "resolved"))
+    chain.monitor.tell(incident("close", id="again", signals=market))
+    chain.receiver.wait_for(pager, told("again", "resolved"))
+    for which in ("before", "market", "part", "again"):
+        assert chain.told_of(which) == ["firing", "resolved"]
+    assert chain.told_of("gone") == []
+    wait_until(lambda: chain.left_open() == set())
 
 
 def test_a_monitor_that_is_killed_and_comes_back_neither_loses_a_page_nor_sends_another(
