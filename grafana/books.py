@@ -5,7 +5,7 @@ from typing import Final
 from grafana.joined import Joined
 from grafana.panels import Panel, sorted_by
 from grafana.queries import SEEN_EVERY, Query, of
-from grafana.visualizations import ALARM, CALM, WARN, Limits, Lines, Table
+from grafana.visualizations import CALM, Limits, Lines, Table
 
 BY: Final = "symbol, side"
 LEGEND: Final = "{{symbol}} {{side}}"
@@ -28,6 +28,7 @@ _FORCED: Final = _chosen("foreshock_band_forced_quote")
 _RESTING: Final = _chosen("foreshock_band_resting_quote")
 _AWAY: Final = _chosen("foreshock_band_distance_ratio")
 _TIMES: Final = f"{_FORCED} / clamp_min({_RESTING}, 1)"
+_PRESSURE: Final = _chosen("foreshock_band_pressure_ratio")
 
 
 def books() -> list[Panel]:
@@ -36,7 +37,7 @@ def books() -> list[Panel]:
     joined = Joined(
         row="book",
         labels={"symbol": "Symbol", "side": "Side"},
-        values={"Rests now": _NOW, "Usual": _USUAL, "Of usual": _OF_USUAL},
+        values={"Of usual": _OF_USUAL, "Rests now": _NOW, "Usual": _USUAL},
     )
     return [
         Panel(
@@ -60,7 +61,10 @@ def books() -> list[Panel]:
             unit="short",
             decimals=1,
             width=12,
-            overrides={"Of usual": {"unit": "percentunit", "decimals": 0}},
+            overrides={
+                "Side": {"custom.width": 90},
+                "Of usual": {"unit": "percentunit", "decimals": 0},
+            },
             transformations=[*joined.transformations(), sorted_by("Of usual", least_first=True)],
         ),
     ]
@@ -68,48 +72,47 @@ def books() -> list[Panel]:
 
 def bands() -> list[Panel]:
     """The worst liquidation band of each symbol against what rests there."""
-    worst = f"max by ({BY}) (max_over_time(({_TIMES}){_OVER_TIME}))"
+    worst = f"max by ({BY}) (max_over_time({_PRESSURE}{_OVER_TIME}))"
     joined = Joined(
         row="band",
         labels={"symbol": "Symbol", "side": "Taken by"},
         values={
-            "Forced": _FORCED,
-            "Rests there": _RESTING,
             "Times": _TIMES,
             "Mark moves": _AWAY,
+            "Forced": _FORCED,
+            "Rests there": _RESTING,
+            "Pressure": _PRESSURE,
         },
     )
     return [
         Panel(
             "Liquidation bands",
             "The worst band of each chosen symbol: what would be forced if the mark moved that "
-            "far, and what rests within it to take it, in quote currency. Taken by bids: a fall "
-            "forces longs to sell. Taken by asks: a rise forces shorts to buy. From 1x on the "
-            "wave would eat through the book and go on by itself.",
+            "far, what rests within it to take it, in quote currency, and how many times the one "
+            "is the other: from 1x on the wave would go on by itself. Taken by bids: a fall forces "
+            "longs to sell. Taken by asks: a rise forces shorts to buy. Sorted by pressure, which "
+            "is the same but less beyond 3 %, by the square of the distance.",
             joined.queries(),
             Table(nothing="–"),
             unit="short",
             decimals=1,
             width=12,
             overrides={
-                "Times": {
-                    "unit": "suffix:x",
-                    "decimals": 2,
-                    "thresholds": Limits("transparent", ((0.5, WARN), (1, ALARM))).json(),
-                    "custom.cellOptions": {"type": "color-background", "mode": "basic"},
-                },
+                "Taken by": {"custom.width": 90},
+                "Times": {"unit": "suffix:x", "decimals": 2},
                 "Mark moves": {"unit": "percentunit", "decimals": 1},
+                "Pressure": {"unit": "none", "decimals": 2},
             },
-            transformations=[*joined.transformations(), sorted_by("Times")],
+            transformations=[*joined.transformations(), sorted_by("Pressure")],
         ),
         Panel(
-            "Forced over resting",
-            "The same over time: what the worst band would force over what rests within it, of "
-            "the eight that were worst within this time. Dashed: 1, where it feeds itself.",
-            [Query(f"({_TIMES}) and on ({BY}) topk({SHOWN_MAX}, {worst})", LEGEND)],
+            "Pressure of the worst band",
+            "Forced over resting, less the farther the mark would have to move: what "
+            "liquidation_band judges. Of the chosen symbols the eight that were worst within "
+            "this time.",
+            [Query(f"{_PRESSURE} and on ({BY}) topk({SHOWN_MAX}, {worst})", LEGEND)],
             Lines(),
             unit="none",
-            limits=Limits(CALM, ((1, ALARM),)),
             decimals=2,
         ),
     ]

@@ -36,6 +36,10 @@ FAMILIES: Final[dict[str, tuple[str, tuple[str, ...]]]] = {
         "How far the mark has to move for that, as a share of the mark.",
         _BAND,
     ),
+    "foreshock_band_pressure_ratio": (
+        "Forced over resting, less the farther away beyond 3 %: what liquidation_band judges.",
+        _BAND,
+    ),
 }
 _Told = dict[str, list[tuple[tuple[str, ...], float]]]
 
@@ -83,6 +87,10 @@ def _note_band(told: _Told, symbol: str, found: Findings, row: int) -> None:
     if not found.forced[row] > 0.0:
         return
     labels = (symbol, SIDES[0 if found.side[row] == FALL else 1])
-    told["foreshock_band_forced_quote"].append((labels, float(found.forced[row])))
-    told["foreshock_band_resting_quote"].append((labels, float(found.resting[row])))
-    told["foreshock_band_distance_ratio"].append((labels, float(np.expm1(found.away[row]))))
+    for name, value in (
+        ("foreshock_band_forced_quote", found.forced[row]),
+        ("foreshock_band_resting_quote", found.resting[row]),
+        ("foreshock_band_distance_ratio", np.expm1(found.away[row])),
+        ("foreshock_band_pressure_ratio", found.weighed[row]),
+    ):
+        told[name].append((labels, float(value)))

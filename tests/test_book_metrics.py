@@ -55,6 +55,7 @@ def test_the_worst_band_tells_what_it_forces_what_takes_it_and_how_far_it_is() -
     market = known()
     found = market.risk.found(END)
     row = int(np.nanargmax(found.weighed))
+    distance = int(market.risk.seen.pressure.step[row])
     exporter = shown(market, {"A": row})
     labels = (("bids", "asks")[found.side[row]], "A")
     assert samples(exporter, "foreshock_band_forced_quote") == {
@@ -63,8 +64,11 @@ def test_the_worst_band_tells_what_it_forces_what_takes_it_and_how_far_it_is() -
     assert samples(exporter, "foreshock_band_resting_quote") == {
         labels: pytest.approx(found.resting[row])
     }
+    (pressure,) = samples(exporter, "foreshock_band_pressure_ratio").values()
+    times = found.forced[row] / found.resting[row]
+    assert pressure == pytest.approx(min(1.0, (0.03 / DISTANCES[distance]) ** 2) * times)
     (away,) = samples(exporter, "foreshock_band_distance_ratio").values()
-    assert away in np.expm1(DISTANCES)
+    assert away == pytest.approx(np.expm1(DISTANCES[distance]))
 
 
 def test_a_book_that_cannot_be_trusted_and_a_symbol_that_is_new_have_no_series() -> None:
