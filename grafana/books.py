@@ -9,7 +9,7 @@ from grafana.visualizations import CALM, Limits, Lines, Table
 
 BY: Final = "symbol, side"
 LEGEND: Final = "{{symbol}} {{side}}"
-SHOWN_MAX: Final = 8
+SHOWN_MAX: Final = 5
 NEAR_BPS: Final = 50
 _OVER_TIME: Final = f"[$__range:{SEEN_EVERY}] @ end()"
 
@@ -43,7 +43,7 @@ def books() -> list[Panel]:
         Panel(
             "Depth near the touch",
             f"What rests within {NEAR_BPS} basis points of the touch, as a share of what usually "
-            "does over half an hour (dashed: as usual). Of the chosen symbols the eight sides "
+            "does over half an hour (dashed: as usual). Of the chosen symbols the five sides "
             "that were thinnest within this time; only of symbols that were loud or in an open "
             "incident, while they were.",
             [Query(f"({_OF_USUAL}) and on ({BY}) bottomk({SHOWN_MAX}, {thinnest})", LEGEND)],
@@ -78,7 +78,7 @@ def bands() -> list[Panel]:
         labels={"symbol": "Symbol", "side": "Taken by"},
         values={
             "Times": _TIMES,
-            "Mark moves": _AWAY,
+            "Away": _AWAY,
             "Forced": _FORCED,
             "Rests there": _RESTING,
             "Pressure": _PRESSURE,
@@ -87,8 +87,8 @@ def bands() -> list[Panel]:
     return [
         Panel(
             "Liquidation bands",
-            "The worst band of each chosen symbol: what would be forced if the mark moved that "
-            "far, what rests within it to take it, in quote currency, and how many times the one "
+            "The worst band of each chosen symbol: what would be forced if the mark moved so far "
+            "away, what rests within it to take it, in quote currency, and how many times the one "
             "is the other: from 1x on the wave would go on by itself. Taken by bids: a fall forces "
             "longs to sell. Taken by asks: a rise forces shorts to buy. Sorted by pressure, which "
             "is the same but less beyond 3 %, by the square of the distance.",
@@ -100,7 +100,7 @@ def bands() -> list[Panel]:
             overrides={
                 "Taken by": {"custom.width": 90},
                 "Times": {"unit": "suffix:x", "decimals": 2},
-                "Mark moves": {"unit": "percentunit", "decimals": 1},
+                "Away": {"unit": "percentunit", "decimals": 1},
                 "Pressure": {"unit": "none", "decimals": 2},
             },
             transformations=[*joined.transformations(), sorted_by("Pressure")],
@@ -108,7 +108,7 @@ def bands() -> list[Panel]:
         Panel(
             "Pressure of the worst band",
             "Forced over resting, less the farther the mark would have to move: what "
-            "liquidation_band judges. Of the chosen symbols the eight that were worst within "
+            "liquidation_band judges. Of the chosen symbols the five that were worst within "
             "this time.",
             [Query(f"{_PRESSURE} and on ({BY}) topk({SHOWN_MAX}, {worst})", LEGEND)],
             Lines(),

@@ -72,6 +72,7 @@ def _now() -> Panel:
         height=9,
         overrides={
             "Symbol": {"links": [_only()]},
+            "Signal": {"custom.minWidth": 150},
             "Score": {
                 "decimals": 1,
                 "thresholds": Limits("transparent", DECADES).json(),

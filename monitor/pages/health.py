@@ -15,6 +15,9 @@ BEHIND_S: Final = 60.0
 WHY_BLIND: Final = {
     "no_input": "none of the events that count has ever come",
     "warming_up": "still learning what is usual",
+    "silent": "some of the events that it needs have fallen silent",
+    "late": "some partitions come too late to count",
+    "stale": "what it looks at is too old, or cannot be trusted",
 }
 
 

@@ -8,10 +8,12 @@ from typing import Any
 import pytest
 
 from tests.oncall.alertmanager import Alertmanager
-from tests.oncall.monitor import Monitor, incident
+from tests.oncall.monitor import ONSET_NS, Monitor, incident
 from tests.oncall.programs import wait_until
 from tests.oncall.prometheus import Prometheus
 from tests.oncall.receiver import MailServer, Receiver
+
+FROM_MS = ONSET_NS // 1_000_000 - 300_000  # the dashboard begins five minutes before the onset
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,14 +95,16 @@ def test_a_page_is_one_message_that_says_it_all_and_its_end_another(chain: Chain
         "summary": "Cancels at 20.0x the expected rate on 6 symbols (XRP-PERP, DOGE-PERP, SOL-PERP "
         "and 3 more) since 20:10:00.250 UTC, first orders on SOL-PERP, with order_burst; "
         "one account made 62% of them.",
-        "description": "Signals: cancel_burst,order_burst. First: orders on SOL-PERP. Score 7.5: "
-        "quiet flow shows this once in 10 to that power bins.",
+        "description": "Signals: cancel_burst,order_burst. First: orders on SOL-PERP. Score 7.5, "
+        "in powers of ten: 6.4 is what quiet flow shows once a week, and each 1 more is ten times "
+        "as rare.",
         "symbols": "XRP-PERP,DOGE-PERP,SOL-PERP,ETH-PERP,BTC-PERP",
         "accounts_share": "62% by one account, 83% by 2",
         "onset": "2026-11-24 20:10:00.250 UTC",
         "ratio": "20.0x",
         "incident_url": "http://127.0.0.1:9108/incidents/c3f82f7498bdef1e",
-        "dashboard_url": "http://127.0.0.1:3000/d/foreshock-incident?var-incident=c3f82f7498bdef1e",
+        "dashboard_url": "http://127.0.0.1:3000/d/foreshock-incident?var-incident=c3f82f7498bdef1e"
+        f"&from={FROM_MS}&to=now",
         "runbook_url": "https://runbooks.example/foreshock/cancel_burst.md",
     }
 
@@ -124,13 +128,14 @@ def test_slack_pagerduty_and_mail_are_told_in_their_own_forms(chain: Chain) -> N
     assert part["color"] == "danger"
     what, why, links = part["text"].splitlines()
     assert what == (
-        "20.0x the expected on XRP-PERP,DOGE-PERP,SOL-PERP,ETH-PERP,BTC-PERP; "
+        "20.0x what is expected on XRP-PERP,DOGE-PERP,SOL-PERP,ETH-PERP,BTC-PERP; "
         "62% by one account, 83% by 2; since 2026-11-24 20:10:00.250 UTC"
     )
     assert why.startswith("Signals: cancel_burst,order_burst. First: orders on SOL-PERP.")
     assert links == (
         "<http://127.0.0.1:9108/incidents/forms|Incident>  "
-        "<http://127.0.0.1:3000/d/foreshock-incident?var-incident=forms|Dashboard>  "
+        "<http://127.0.0.1:3000/d/foreshock-incident?var-incident=forms&amp;"
+        f"from={FROM_MS}&amp;to=now|Dashboard>  "
         "<https://runbooks.example/foreshock/cancel_burst.md|Runbook>"
     )
     duty = chain.receiver.wait_for("/pager/pagerduty", lambda m: "forms" in str(m)).body
