@@ -13,7 +13,7 @@ from monitor.status import Status
 Level = Literal["bad", "care", "note"]
 BEHIND_S: Final = 60.0
 WHY_BLIND: Final = {
-    "no_input": "none of the events that count has ever come",
+    "no_input": "the events that are needed have never come",
     "warming_up": "still learning what is usual",
     "silent": "some of the events that it needs have fallen silent",
     "late": "some partitions come too late to count",
