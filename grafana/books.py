@@ -72,7 +72,10 @@ def books() -> list[Panel]:
 
 def bands() -> list[Panel]:
     """The worst liquidation band of each symbol against what rests there."""
-    worst = f"max by ({BY}) (max_over_time({_PRESSURE}{_OVER_TIME}))"
+    return [_worst_bands(), _pressure()]
+
+
+def _worst_bands() -> Panel:
     joined = Joined(
         row="band",
         labels={"symbol": "Symbol", "side": "Taken by"},
@@ -84,35 +87,37 @@ def bands() -> list[Panel]:
             "Pressure": _PRESSURE,
         },
     )
-    return [
-        Panel(
-            "Liquidation bands",
-            "The worst band of each chosen symbol: what would be forced if the mark moved so far "
-            "away, what rests within it to take it, in quote currency, and how many times the one "
-            "is the other: from 1x on the wave would go on by itself. Taken by bids: a fall forces "
-            "longs to sell. Taken by asks: a rise forces shorts to buy. Sorted by pressure, which "
-            "is the same but less beyond 3 %, by the square of the distance.",
-            joined.queries(),
-            Table(nothing="–"),
-            unit="short",
-            decimals=1,
-            width=12,
-            overrides={
-                "Taken by": {"custom.width": 90},
-                "Times": {"unit": "suffix:x", "decimals": 2},
-                "Away": {"unit": "percentunit", "decimals": 1},
-                "Pressure": {"unit": "none", "decimals": 2},
-            },
-            transformations=[*joined.transformations(), sorted_by("Pressure")],
-        ),
-        Panel(
-            "Pressure of the worst band",
-            "Forced over resting, less the farther the mark would have to move: what "
-            "liquidation_band judges. Of the chosen symbols the five that were worst within "
-            "this time.",
-            [Query(f"{_PRESSURE} and on ({BY}) topk({SHOWN_MAX}, {worst})", LEGEND)],
-            Lines(),
-            unit="none",
-            decimals=2,
-        ),
-    ]
+    return Panel(
+        "Liquidation bands",
+        "The worst band of each chosen symbol: what would be forced if the mark moved so far "
+        "away, what rests within it to take it, in quote currency, and how many times the one "
+        "is the other: from 1x on the wave would go on by itself. Taken by bids: a fall forces "
+        "longs to sell. Taken by asks: a rise forces shorts to buy. Sorted by pressure, which "
+        "is the same but less beyond 3 %, by the square of the distance.",
+        joined.queries(),
+        Table(nothing="–"),
+        unit="short",
+        decimals=1,
+        width=12,
+        overrides={
+            "Taken by": {"custom.width": 90},
+            "Times": {"unit": "suffix:x", "decimals": 2},
+            "Away": {"unit": "percentunit", "decimals": 1},
+            "Pressure": {"unit": "none", "decimals": 2},
+        },
+        transformations=[*joined.transformations(), sorted_by("Pressure")],
+    )
+
+
+def _pressure() -> Panel:
+    worst = f"max by ({BY}) (max_over_time({_PRESSURE}{_OVER_TIME}))"
+    return Panel(
+        "Pressure of the worst band",
+        "Forced over resting, less the farther the mark would have to move: what "
+        "liquidation_band judges. Of the chosen symbols the five that were worst within "
+        "this time.",
+        [Query(f"{_PRESSURE} and on ({BY}) topk({SHOWN_MAX}, {worst})", LEGEND)],
+        Lines(),
+        unit="none",
+        decimals=2,
+    )

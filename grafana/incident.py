@@ -7,7 +7,7 @@ from grafana.panels import Panel, columns, sorted_by, wrapped
 from grafana.queries import SEEN_EVERY, Query, of
 from grafana.severity import DECADES
 from grafana.streams import PICKED, streams
-from grafana.visualizations import ALARM, CALM, NOTE, WARN, Limits, Lines, Stat, Table
+from grafana.visualizations import ALARM, CALM, NOTE, WARN, Json, Limits, Lines, Stat, Table
 
 CHOSEN = 'id="$incident"'  # the venue is part of what an identity is made from
 
@@ -26,13 +26,12 @@ def _seen(metric: str) -> str:
     return f"max_over_time(timestamp({_of(metric)})[$__range:{SEEN_EVERY}])"
 
 
-def _facts() -> list[Panel]:
+def _how_bad() -> list[Panel]:
     ranks = " or ".join(
         f"{rank} * max(max_over_time({_of('open', f'severity={chr(34)}{severity}{chr(34)}')}"
         "[$__range]) > 0)"
         for severity, rank in (("page", 3), ("warning", 2), ("info", 1))
     )
-    onset = _last("onset_timestamp_seconds")
     return [
         Panel(
             "Severity",
@@ -55,13 +54,20 @@ def _facts() -> list[Panel]:
         ),
         Panel(
             "Times expected",
-            "Events of the lead signal since the onset, over what was expected of them.",
+            "Events of the lead signal since the onset, over what was expected of them; of a "
+            "level, such as depth, what it came to over what is usual: a thin book is below 1.",
             [Query(_last("ratio"), "ratio", instant=True)],
             Stat(),
             unit="none",
             decimals=1,
-            limits=Limits(CALM, ((1.5, NOTE), (3, WARN), (10, ALARM))),
+            limits=Limits(WARN, ((0.67, CALM), (1.5, NOTE), (3, WARN), (10, ALARM))),
         ),
+    ]
+
+
+def _since_when() -> list[Panel]:
+    onset = _last("onset_timestamp_seconds")
+    return [
         Panel(
             "Onset",
             "When the anomaly is estimated to have begun. It may move as more is seen.",
@@ -122,62 +128,62 @@ def _story() -> Panel:
     )
 
 
-def _over_time() -> list[Panel]:
+def _scores() -> Panel:
+    return Panel(
+        "Score over time",
+        "The incident's score, which only grows, and the surprise of the whole venue bin by "
+        "bin. Dashed: where info, warning and page begin by the default budgets.",
+        [
+            Query(f"max({_of('score')})", "incident"),
+            Query(f"max({of('foreshock_venue_score')})", "venue, last bin"),
+        ],
+        Lines(),
+        unit="none",
+        decimals=1,
+        limits=Limits(CALM, DECADES),
+    )
+
+
+def _counts() -> Panel:
     counted = f'signal=~"{"|".join(BURSTS)}"'  # levels are no events: they are not added up
     observed = f"sum({of('foreshock_signal_observed', *PICKED, counted)})"
     expected = f"sum({of('foreshock_signal_expected', *PICKED, counted)})"
-    hidden = {"legend": False, "tooltip": False, "viz": False}
-    return [
-        Panel(
-            "Score over time",
-            "The incident's score, which only grows, and the surprise of the whole venue bin by "
-            "bin. Dashed: where info, warning and page begin by the default budgets.",
-            [
-                Query(f"max({_of('score')})", "incident"),
-                Query(f"max({of('foreshock_venue_score')})", "venue, last bin"),
-            ],
-            Lines(),
-            unit="none",
-            decimals=1,
-            limits=Limits(CALM, DECADES),
-        ),
-        Panel(
-            "Observed against expected",
-            "Events of the chosen signals and symbols since each stream's onset, of those that are "
-            "loud; of bursts and storms, since levels such as depth are no events: they are below. "
-            "The band is three standard deviations of pure chance around what was expected; "
-            "a stream's own noise may be wider. Choose one symbol to see it alone.",
-            [
-                Query(observed, "observed"),
-                Query(expected, "expected"),
-                Query(f"{expected} + 3 * sqrt({expected})", "band above"),
-                Query(f"clamp_min({expected} - 3 * sqrt({expected}), 0)", "band below"),
-            ],
-            Lines(),
-            unit="short",
-            overrides={
-                "observed": {"color": {"mode": "fixed", "fixedColor": WARN}},
-                "expected": {
-                    "color": {"mode": "fixed", "fixedColor": NOTE},
-                    "custom.lineStyle": {"fill": "dash", "dash": [8, 6]},
-                    "custom.fillOpacity": 0,
-                },
-                "band above": {
-                    "color": {"mode": "fixed", "fixedColor": NOTE},
-                    "custom.lineWidth": 0,
-                    "custom.fillOpacity": 20,
-                    "custom.fillBelowTo": "band below",
-                    "custom.hideFrom": hidden | {"legend": True},
-                },
-                "band below": {
-                    "color": {"mode": "fixed", "fixedColor": NOTE},
-                    "custom.lineWidth": 0,
-                    "custom.fillOpacity": 0,
-                    "custom.hideFrom": hidden | {"legend": True},
-                },
+    return Panel(
+        "Observed against expected",
+        "Events of the chosen signals and symbols since each stream's onset, of those that are "
+        "loud; of bursts and storms, since levels such as depth are no events: they are below. "
+        "The band is three standard deviations of pure chance around what was expected; "
+        "a stream's own noise may be wider. Choose one symbol to see it alone.",
+        [
+            Query(observed, "observed"),
+            Query(expected, "expected"),
+            Query(f"{expected} + 3 * sqrt({expected})", "band above"),
+            Query(f"clamp_min({expected} - 3 * sqrt({expected}), 0)", "band below"),
+        ],
+        Lines(),
+        unit="short",
+        overrides={
+            "observed": {"color": {"mode": "fixed", "fixedColor": WARN}},
+            "expected": {
+                "color": {"mode": "fixed", "fixedColor": NOTE},
+                "custom.lineStyle": {"fill": "dash", "dash": [8, 6]},
+                "custom.fillOpacity": 0,
             },
-        ),
-    ]
+            "band above": _band(**{"custom.fillOpacity": 20, "custom.fillBelowTo": "band below"}),
+            "band below": _band(**{"custom.fillOpacity": 0}),
+        },
+    )
+
+
+def _band(**properties: object) -> Json:
+    """Override of a line that only bounds an area."""
+    unseen = {"legend": True, "tooltip": False, "viz": False}
+    return {
+        "color": {"mode": "fixed", "fixedColor": NOTE},
+        "custom.lineWidth": 0,
+        **properties,
+        "custom.hideFrom": unseen,
+    }
 
 
 def _variables() -> list[Variable]:
@@ -229,8 +235,8 @@ def incident() -> Dashboard:
         title="Foreshock: Incident",
         description="One incident: what, how much, since when, who moved first, and its streams.",
         sections=[
-            Section("What happened", [*_facts(), _story()]),
-            Section("How it went", _over_time()),
+            Section("What happened", [*_how_bad(), *_since_when(), _story()]),
+            Section("How it went", [_scores(), _counts()]),
             Section("Signal by signal, symbol by symbol", streams()),
             Section("Depth and liquidation bands", [*books(), *bands()]),
         ],

@@ -6,7 +6,7 @@ from grafana.queries import Query, each_monitor, of, quantiles, rate
 from grafana.visualizations import ALARM, CALM, PLAIN, WARN, Limits, Lines, Stat, Table
 
 
-def _answers() -> list[Panel]:
+def _at_work() -> list[Panel]:
     return [
         Panel(
             "Monitors up",
@@ -26,6 +26,11 @@ def _answers() -> list[Panel]:
             Stat(),
             unit="cps",
         ),
+    ]
+
+
+def _in_time() -> list[Panel]:
+    return [
         Panel(
             "Behind",
             "The clock less the venue time up to which everything was judged.",
@@ -65,14 +70,17 @@ def _answers() -> list[Panel]:
             unit="percentunit",
             limits=Limits(CALM, ((0.001, WARN), (0.01, ALARM))),
         ),
-        Panel(
-            "Version",
-            "The running versions.",
-            [Query(f"count by (version) ({of('foreshock_build_info')})", "{{version}}", True)],
-            Stat(names=True),
-            unit="none",
-        ),
     ]
+
+
+def _version() -> Panel:
+    return Panel(
+        "Version",
+        "The running versions.",
+        [Query(f"count by (version) ({of('foreshock_build_info')})", "{{version}}", True)],
+        Stat(names=True),
+        unit="none",
+    )
 
 
 def _input() -> list[Panel]:
@@ -264,7 +272,7 @@ def monitor() -> Dashboard:
         title="Foreshock: Monitor",
         description="Does the monitor itself keep up, see everything, and mean what it says?",
         sections=[
-            Section("Does it keep up?", [*_answers(), *_input()]),
+            Section("Does it keep up?", [*_at_work(), *_in_time(), _version(), *_input()]),
             Section("What was lost on the way", _lost()),
             Section("What it costs", _work()),
             Section("Do scores mean what they say?", [_blindness(), *_calibration(), *_pages()]),

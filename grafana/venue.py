@@ -31,7 +31,7 @@ def _open_now() -> Panel:
     )
 
 
-def _health() -> list[Panel]:
+def _venue_now() -> list[Panel]:
     return [
         Panel(
             "Surprise",
@@ -63,6 +63,11 @@ def _health() -> list[Panel]:
             width=6,
             height=3,
         ),
+    ]
+
+
+def _doubts() -> list[Panel]:
+    return [
         Panel(
             "Blind signals",
             "Signals that cannot speak: no input, still warming up, or event time stands still. "
@@ -90,7 +95,8 @@ def _health() -> list[Panel]:
     ]
 
 
-def _open_incidents() -> Panel:
+def _asked_of_open() -> list[Query]:
+    """Of each open incident its story, its age and its ratio."""
     names = "venue, id, severity, signal, summary, first"
     opened = f"({of('foreshock_incident_open')} > 0)"
     story = (
@@ -101,10 +107,14 @@ def _open_incidents() -> Panel:
     )
     age = f"time() - max by (id) ({of('foreshock_incident_onset_timestamp_seconds')})"
     ratio = f"max by (id) ({of('foreshock_incident_ratio')})"
+    return [Query(expr, instant=True) for expr in (story, age, ratio)]
+
+
+def _open_incidents() -> Panel:
     return Panel(
         "Open incidents",
         "What is open now, the most surprising first. The identity leads to the details.",
-        [Query(story, instant=True), Query(age, instant=True), Query(ratio, instant=True)],
+        _asked_of_open(),
         Table(nothing="No incident is open."),
         unit="none",
         width=20,
@@ -264,7 +274,10 @@ def venue() -> Dashboard:
         description="Is something wrong now? Open incidents, loud streams, and whether to trust "
         "the silence.",
         sections=[
-            Section("Is something wrong now?", [_open_now(), _open_incidents(), *_health()]),
+            Section(
+                "Is something wrong now?",
+                [_open_now(), _open_incidents(), *_venue_now(), *_doubts()],
+            ),
             Section("Where", [_matrix(), *_over_time()]),
             Section("Can its silence be trusted?", _trust()),
         ],

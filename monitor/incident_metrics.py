@@ -140,6 +140,11 @@ def incident_metrics(
         ],
         [([venue, i.id, *_texts(i)], 1.0) for i in shown],
     )
+    yield from _numbers(shown)
+
+
+def _numbers(shown: Sequence[Incident]) -> Iterator[Metric]:
+    """Of each incident, by id alone: what it says may change, its series stay."""
     yield _gauge(
         "foreshock_incident_onset_timestamp_seconds",
         "Venue time at which an open incident is estimated to have begun.",
