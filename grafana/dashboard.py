@@ -4,8 +4,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from grafana.panels import DATASOURCE, Json, Panel
+from grafana.panels import DATASOURCE, Panel
 from grafana.queries import of
+from grafana.visualizations import Json
 
 COLUMNS: Final = 24
 TAG: Final = "foreshock"
@@ -139,10 +140,10 @@ def _laid_out(sections: Sequence[Section]) -> list[Json]:
         )
         x, y, tallest = 0, y + 1, 0
         for panel in section.panels:
-            if x + panel.width > COLUMNS:
+            if x + panel.columns > COLUMNS:
                 x, y, tallest = 0, y + tallest, 0
             placed.append(panel.json(len(placed) + 1, x, y))
-            x, tallest = x + panel.width, max(tallest, panel.height)
+            x, tallest = x + panel.columns, max(tallest, panel.rows)
         y += tallest
     return placed
 

@@ -1,105 +1,121 @@
 """Dashboard "Monitor": does the monitor itself keep up, see everything, and mean what it says?"""
 
 from grafana.dashboard import Dashboard, Section, incidents_over_time
-from grafana.panels import ALARM, CALM, PLAIN, WARN, Limits, Panel, columns, lines, stat, table
-from grafana.queries import Query, of, quantile, rate
+from grafana.panels import Panel, columns, matrix
+from grafana.queries import Query, each_monitor, of, quantiles, rate
+from grafana.visualizations import ALARM, CALM, PLAIN, WARN, Limits, Lines, Stat, Table
 
 
-def _answers() -> list[Panel]:
+def _at_work() -> list[Panel]:
     return [
-        stat(
+        Panel(
             "Monitors up",
             "Processes of the monitor that Prometheus can scrape, and those that it cannot.",
-            Query(f"sum({of('up')})", "up", instant=True),
-            Query(f"count({of('up')} == 0) or 0 * count({of('up')})", "down", instant=True),
+            [
+                Query(f"sum({of('up')})", "up", instant=True),
+                Query(f"count({of('up')} == 0) or 0 * count({of('up')})", "down", instant=True),
+            ],
+            Stat(named=True),
             unit="none",
             decimals=0,
-            named=True,
         ),
-        stat(
+        Panel(
             "Events a second",
             "Good events read, of all types.",
-            Query(rate("foreshock_events_total"), "events", instant=True),
+            [Query(rate("foreshock_events_total"), "events", instant=True)],
+            Stat(),
             unit="cps",
-        ),
-        stat(
-            "Behind",
-            "The clock less the venue time up to which everything was judged.",
-            Query(
-                f"time() - max({of('foreshock_watermark_timestamp_seconds')} > 0)",
-                "behind",
-                instant=True,
-            ),
-            unit="s",
-            decimals=1,
-            limits=Limits(CALM, ((10, WARN), (30, ALARM))),
-        ),
-        stat(
-            "Lag",
-            "Records between what was read and the end of the topics.",
-            Query(f"sum({of('foreshock_consumer_lag_records')})", "records", instant=True),
-            unit="short",
-            decimals=0,
-            limits=Limits(CALM, ((50_000, WARN), (1_000_000, ALARM))),
-        ),
-        stat(
-            "Late share",
-            "Late events over all, of the last minutes. Late events are not judged.",
-            Query(
-                f"{rate('foreshock_late_events_total')} / "
-                f"({rate('foreshock_late_events_total')} + {rate('foreshock_events_total')})",
-                "late",
-                instant=True,
-            ),
-            unit="percentunit",
-            limits=Limits(CALM, ((0.001, WARN), (0.01, ALARM))),
-        ),
-        stat(
-            "Version",
-            "The running versions.",
-            Query(f"count by (version) ({of('foreshock_build_info')})", "{{version}}", True),
-            unit="none",
-            names=True,
         ),
     ]
 
 
-def _input() -> list[Panel]:
-    late = f"sum by (topic) ({of('foreshock_consumer_lag_records')})"
+def _in_time() -> list[Panel]:
     return [
-        lines(
+        Panel(
+            "Behind",
+            "The clock less the venue time up to which everything was judged.",
+            [
+                Query(
+                    f"time() - max({of('foreshock_watermark_timestamp_seconds')} > 0)",
+                    "behind",
+                    instant=True,
+                )
+            ],
+            Stat(),
+            unit="s",
+            decimals=1,
+            limits=Limits(CALM, ((10, WARN), (30, ALARM))),
+        ),
+        Panel(
+            "Lag",
+            "Records between what was read and the end of the topics.",
+            [Query(f"sum({of('foreshock_consumer_lag_records')})", "records", instant=True)],
+            Stat(),
+            unit="short",
+            decimals=0,
+            limits=Limits(CALM, ((50_000, WARN), (1_000_000, ALARM))),
+        ),
+        Panel(
+            "Late share",
+            "Late events over all, of the last minutes. Late events are not judged.",
+            [
+                Query(
+                    f"{rate('foreshock_late_events_total')} / "
+                    f"({rate('foreshock_late_events_total')} + {rate('foreshock_events_total')})",
+                    "late",
+                    instant=True,
+                )
+            ],
+            Stat(),
+            unit="percentunit",
+            limits=Limits(CALM, ((0.001, WARN), (0.01, ALARM))),
+        ),
+    ]
+
+
+def _version() -> Panel:
+    return Panel(
+        "Version",
+        "The running versions.",
+        [Query(f"count by (version) ({of('foreshock_build_info')})", "{{version}}", True)],
+        Stat(names=True),
+        unit="none",
+    )
+
+
+def _input() -> list[Panel]:
+    lag = f"sum by (topic) ({of('foreshock_consumer_lag_records')})"
+    watermark = of("foreshock_watermark_timestamp_seconds")
+    return [
+        Panel(
             "Events",
             "Good events read a second, by type.",
-            Query(rate("foreshock_events_total", by="type"), "{{type}}"),
+            [Query(rate("foreshock_events_total", by="type"), "{{type}}")],
+            Lines(stacked=True),
             unit="cps",
-            stacked=True,
         ),
-        lines(
+        Panel(
             "Event delay",
             "Wall time less venue time as events are read: what the venue and Kafka add.",
-            *(
-                Query(quantile(q, "foreshock_event_delay_seconds"), name)
-                for q, name in ((0.5, "median"), (0.9, "90 %"), (0.99, "99 %"))
-            ),
+            quantiles("foreshock_event_delay_seconds"),
+            Lines(),
             unit="s",
             limits=Limits(CALM, ((2, WARN), (10, ALARM))),
         ),
-        lines(
+        Panel(
             "Consumer lag",
             "Records between what was read and the end, by topic. It matters when it is high and "
             "grows; after a restart it is high and falls.",
-            Query(late, "{{topic}}"),
+            [Query(lag, "{{topic}}")],
+            Lines(stacked=True),
             unit="short",
-            stacked=True,
         ),
-        lines(
+        Panel(
             "Watermark age",
             "The clock less the venue time up to which everything was judged. A slope of one means "
             "that event time stands still: a partition is silent, or nothing is read.",
-            Query(
-                f"time() - max by (instance) ({of('foreshock_watermark_timestamp_seconds')} > 0)",
-                "{{instance}}",
-            ),
+            [Query(f"time() - max by (instance) ({watermark} > 0)", "{{instance}}")],
+            Lines(),
             unit="s",
             limits=Limits(CALM, ((10, WARN), (30, ALARM))),
         ),
@@ -108,26 +124,31 @@ def _input() -> list[Panel]:
 
 def _lost() -> list[Panel]:
     return [
-        lines(
+        Panel(
             "Bad records",
             "Records passed over a second, by reason. They are in the dead letters, if configured.",
-            Query(rate("foreshock_bad_records_total", by="reason") + " > 0", "{{reason}}"),
+            [Query(rate("foreshock_bad_records_total", by="reason") + " > 0", "{{reason}}")],
+            Lines(),
             unit="cps",
             width=8,
         ),
-        lines(
+        Panel(
             "Late events",
             "Events a second whose bin had closed for their own partition, by topic.",
-            Query(rate("foreshock_late_events_total", by="topic"), "{{topic}}"),
+            [Query(rate("foreshock_late_events_total", by="topic"), "{{topic}}")],
+            Lines(),
             unit="cps",
             width=8,
         ),
-        lines(
+        Panel(
             "Refused and dropped",
             "Events of symbols beyond the configured number, and messages that a full queue of an "
             "output dropped. Both should be zero.",
-            Query(rate("foreshock_refused_events_total"), "refused events"),
-            Query(rate("foreshock_dropped_messages_total"), "dropped messages"),
+            [
+                Query(rate("foreshock_refused_events_total"), "refused events"),
+                Query(rate("foreshock_dropped_messages_total"), "dropped messages"),
+            ],
+            Lines(),
             unit="cps",
             width=8,
             limits=Limits(CALM, ((0.001, ALARM),)),
@@ -137,34 +158,31 @@ def _lost() -> list[Panel]:
 
 def _work() -> list[Panel]:
     return [
-        lines(
+        Panel(
             "Time to judge a bin",
             "From a closed bin to what it came to, all detectors. Dashed: a bin lasts 250 ms by "
             "default, and a monitor that needs more falls behind.",
-            *(
-                Query(quantile(q, "foreshock_step_seconds"), name)
-                for q, name in ((0.5, "median"), (0.9, "90 %"), (0.99, "99 %"))
-            ),
+            quantiles("foreshock_step_seconds"),
+            Lines(),
             unit="s",
             limits=Limits(CALM, ((0.25, ALARM),)),
             width=8,
         ),
-        lines(
+        Panel(
             "Memory",
             "Resident memory of each process. It grows with symbols and busy accounts, up to "
             "bounds; not with time.",
-            Query(f"max by (instance) ({of('process_resident_memory_bytes')})", "{{instance}}"),
+            each_monitor("process_resident_memory_bytes"),
+            Lines(),
             unit="bytes",
             width=8,
         ),
-        lines(
+        Panel(
             "CPU",
             "Cores that each process keeps busy. The monitor is one process with one loop: near 1 "
             "it is full, and shards are the way on.",
-            Query(
-                f"sum by (instance) (rate({of('process_cpu_seconds_total')}[$__rate_interval]))",
-                "{{instance}}",
-            ),
+            [Query(rate("process_cpu_seconds_total", by="instance"), "{{instance}}")],
+            Lines(),
             unit="none",
             decimals=2,
             limits=Limits(CALM, ((0.8, WARN),)),
@@ -173,69 +191,73 @@ def _work() -> list[Panel]:
     ]
 
 
-def _trust() -> list[Panel]:
+def _blindness() -> Panel:
+    return Panel(
+        "Which signal is blind, and why",
+        "1 where a signal cannot speak, by monitor and reason. A standby is blind to "
+        "everything, as it should be.",
+        [Query(f"max by (signal, reason) ({of('foreshock_blind')})", instant=True)],
+        Table(coloured=True),
+        unit="none",
+        decimals=0,
+        limits=Limits("transparent", ((1, WARN),)),
+        width=8,
+        height=9,
+        overrides={"Signal": {"custom.cellOptions": {"type": "auto"}}},
+        transformations=[
+            matrix(column="reason", row="signal"),
+            columns({"signal\\reason": "Signal"}),
+        ],
+    )
+
+
+def _calibration() -> list[Panel]:
     return [
-        table(
-            "Which signal is blind, and why",
-            "1 where a signal cannot speak, by monitor and reason. A standby is blind to "
-            "everything, as it should be.",
-            Query(f"max by (signal, reason) ({of('foreshock_blind')})", instant=True),
-            unit="none",
-            decimals=0,
-            limits=Limits("transparent", ((1, WARN),)),
-            width=8,
-            height=9,
-            coloured=True,
-            overrides={"Signal": {"custom.cellOptions": {"type": "auto"}}},
-            transformations=[
-                {
-                    "id": "groupingToMatrix",
-                    "options": {
-                        "columnField": "reason",
-                        "rowField": "signal",
-                        "valueField": "Value",
-                        "emptyValue": "null",
-                    },
-                },
-                columns({"signal\\reason": "Signal"}),
-            ],
-        ),
-        lines(
+        Panel(
             "Null check",
             "How often the mark of once an hour is passed, over its promise: 1 is right. Above 3 "
             "flow has left what was calibrated: run `foreshock calibrate` on recent quiet logs.",
-            Query(f"max by (instance) ({of('foreshock_null_check_ratio')})", "{{instance}}"),
+            each_monitor("foreshock_null_check_ratio"),
+            Lines(),
             unit="none",
             decimals=1,
             limits=Limits(CALM, ((3, ALARM),)),
             width=8,
             height=9,
         ),
-        lines(
+        Panel(
             "Calibrated on",
             "Quiet flow that scores rest on. From a day on (dashed) they are no longer held down.",
-            Query(
-                f"max by (instance) ({of('foreshock_calibration_quiet_seconds')})", "{{instance}}"
-            ),
+            each_monitor("foreshock_calibration_quiet_seconds"),
+            Lines(),
             unit="s",
             limits=Limits(WARN, ((86_400, CALM),)),
             width=8,
             height=9,
         ),
-        lines(
+    ]
+
+
+def _pages() -> list[Panel]:
+    return [
+        Panel(
             "Pages a week",
             "Promised: wrong ones, by the budget. Achieved: all there were, over the time watched.",
-            Query(f"max by (rate) ({of('foreshock_pages_per_week')})", "{{rate}}"),
+            [Query(f"max by (rate) ({of('foreshock_pages_per_week')})", "{{rate}}")],
+            Lines(),
             unit="none",
             decimals=1,
         ),
-        lines(
+        Panel(
             "Incidents of an hour",
             "Incidents opened in the hour before, by severity; one counts again where it worsens.",
-            Query(
-                f"sum by (severity) (increase({of('foreshock_incidents_total')}[1h]))",
-                "{{severity}}",
-            ),
+            [
+                Query(
+                    f"sum by (severity) (increase({of('foreshock_incidents_total')}[1h]))",
+                    "{{severity}}",
+                )
+            ],
+            Lines(),
             unit="none",
             decimals=1,
             limits=Limits(PLAIN),
@@ -250,10 +272,10 @@ def monitor() -> Dashboard:
         title="Foreshock: Monitor",
         description="Does the monitor itself keep up, see everything, and mean what it says?",
         sections=[
-            Section("Does it keep up?", [*_answers(), *_input()]),
+            Section("Does it keep up?", [*_at_work(), *_in_time(), _version(), *_input()]),
             Section("What was lost on the way", _lost()),
             Section("What it costs", _work()),
-            Section("Do scores mean what they say?", _trust()),
+            Section("Do scores mean what they say?", [_blindness(), *_calibration(), *_pages()]),
         ],
         annotations=[incidents_over_time()],
     )

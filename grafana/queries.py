@@ -32,10 +32,18 @@ def rate(metric: str, *matchers: str, by: str = "") -> str:
     return f"{summed} (rate({of(metric, *matchers)}[$__rate_interval]))"
 
 
-def quantile(q: float, histogram: str) -> str:
-    """A quantile of a histogram over all monitors."""
+def quantiles(histogram: str) -> list[Query]:
+    """Median and tail of a histogram over all monitors."""
     buckets = rate(f"{histogram}_bucket", by="le")
-    return f"histogram_quantile({q}, {buckets})"
+    return [
+        Query(f"histogram_quantile({q}, {buckets})", name)
+        for q, name in ((0.5, "median"), (0.9, "90 %"), (0.99, "99 %"))
+    ]
+
+
+def each_monitor(metric: str) -> list[Query]:
+    """A gauge of every process."""
+    return [Query(f"max by (instance) ({of(metric)})", "{{instance}}")]
 
 
 def loudest(count: int, by: str, selector: str) -> str:

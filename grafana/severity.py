@@ -2,7 +2,7 @@
 
 from typing import Final
 
-from grafana.panels import ALARM, NOTE, WARN, Json
+from grafana.visualizations import ALARM, NOTE, WARN, Json
 
 # Decades from where on a score is an info, a warning, a page: the default budgets, bins of 250 ms.
 DECADES: Final = ((4.2, NOTE), (5.5, WARN), (6.4, ALARM))

@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 
 from monitor.explain import VENUE
@@ -22,15 +23,92 @@ WIDE_SIGNAL: Final = "market_wide"
 _FIRST: Final = re.compile(r", first (\S.*? on \S+?)(?=[,;.](?:\s|$))")
 
 
+class IncidentMetrics:
+    """Follows the changes of incidents.
+
+    open: by id. known: whether `open` is all there is; it is not between a start and the moment
+    when what was open before is known again.
+    """
+
+    def __init__(self, signals: Sequence[str], registry: CollectorRegistry, *, venue: str) -> None:
+        self.open: dict[str, Incident] = {}
+        self.known = False
+        self._venue = venue
+        self._signals = signals
+        self._leads: dict[str, str] = {}  # id -> the signal it was opened with
+        self._told: set[tuple[str, str]] = set()
+        self._total = Counter(
+            "foreshock_incidents",
+            "Incidents opened, by their lead signal; one counts again where it turns worse.",
+            ["severity", "signal"],
+            registry=registry,
+        )
+        for severity in SEVERITIES:
+            for signal in signals:
+                self._total.labels(severity, signal)
+
+    def know(self, incidents: Sequence[Incident] | None) -> None:
+        """After a start: all that is open, told before; None while nobody can say."""
+        self.known = incidents is not None
+        self.open = {incident.id: incident for incident in incidents or ()}
+        self._leads = {i.id: self._leads.get(i.id, i.signals[0]) for i in self.open.values()}
+        self._told = {(i.id, i.severity) for i in self.open.values()}
+
+    def tell(self, incident: Incident) -> None:
+        """Take in one change."""
+        if incident.change == "close":
+            self.open.pop(incident.id, None)
+            self._leads.pop(incident.id, None)
+        else:
+            self.open[incident.id] = incident
+            self._leads.setdefault(incident.id, incident.signals[0])
+        if (incident.id, incident.severity) not in self._told:
+            self._told.add((incident.id, incident.severity))
+            self._total.labels(incident.severity, incident.signals[0]).inc()
+        if incident.change == "close":
+            self._told -= {(incident.id, severity) for severity in SEVERITIES}
+
+    def symbols(self) -> list[str]:
+        """Symbols of what is open, the loudest of each incident first, the worst incident first."""
+        places = [
+            (place, rank, seen.symbol)
+            for rank, incident in enumerate(_ranked(self.open.values()))
+            for place, seen in enumerate(incident.symbols)
+            if seen.symbol != VENUE
+        ]
+        return list(dict.fromkeys(symbol for *_, symbol in sorted(places)))
+
+    def collect(self) -> Iterator[Metric]:
+        """Gauges as they stand at this scrape."""
+        opened = list(self.open.values())
+        yield self._count(opened)
+        yield from incident_metrics(
+            opened, venue=self._venue, leads=dict(self._leads), known=self.known
+        )
+
+    def _count(self, opened: Sequence[Incident]) -> Metric:
+        counts = {(severity, signal): 0 for severity in SEVERITIES for signal in self._signals}
+        for incident in opened:
+            for signal in incident.signals:
+                counts[incident.severity, signal] = counts.get((incident.severity, signal), 0) + 1
+        return _gauge(
+            "foreshock_incidents_open",
+            "Open incidents by severity and every signal that is part of them.",
+            ["severity", "signal"],
+            counts.items(),
+        )
+
+
+def _ranked(incidents: Iterable[Incident]) -> list[Incident]:
+    """Pages first, then the loudest."""
+    return sorted(incidents, key=lambda i: (-SEVERITIES.index(i.severity), -i.score, i.id))
+
+
 def incident_metrics(
     incidents: Iterable[Incident], *, venue: str, leads: dict[str, str], known: bool
 ) -> Iterator[Metric]:
-    """Series of the open incidents.
-
-    leads: id -> the signal it was opened with. known: whether `incidents` is all there is; it is
-    not between a start and the moment when what was open before is known again.
-    """
-    ranked = sorted(incidents, key=lambda i: (-SEVERITIES.index(i.severity), -i.score, i.id))
+    """Series of the open incidents; leads and known: see IncidentMetrics."""
+    ranked = _ranked(incidents)
     shown = ranked[:SERIES_MAX]
     yield _gauge(
         "foreshock_incidents_known",
@@ -62,6 +140,11 @@ def incident_metrics(
         ],
         [([venue, i.id, *_texts(i)], 1.0) for i in shown],
     )
+    yield from _numbers(shown)
+
+
+def _numbers(shown: Sequence[Incident]) -> Iterator[Metric]:
+    """Of each incident, by id alone: what it says may change, its series stay."""
     yield _gauge(
         "foreshock_incident_onset_timestamp_seconds",
         "Venue time at which an open incident is estimated to have begun.",

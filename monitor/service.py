@@ -169,6 +169,7 @@ class Service:
         self.exporter.budget = self.pipeline.detection.budget()
         self.exporter.streams.market = market_factors(self.pipeline.detection)
         self.exporter.mended = self.pipeline.detection.market.depth.drift()
+        self._look_at_books()
         self.exporter.refused_total = self.pipeline.detection.frames.refused_total
         exposure = self.pipeline.detection.market.risk.exposure
         self.exporter.refused_positions_total = exposure.refused_total
@@ -177,6 +178,14 @@ class Service:
         self.status.ticked_s = now_s
         if now_s - self._saved_s >= self.config.checkpoint.every_s:
             await self._save()
+
+    def _look_at_books(self) -> None:
+        """Depth and bands of the symbols that somebody may look at."""
+        detection, step = self.pipeline.detection, self.exporter.streams.step
+        if step is not None:
+            rows = {name: row for row, name in enumerate(detection.roster.symbols)}
+            watched = {name: rows[name] for name in self.exporter.watched() if name in rows}
+            self.exporter.books.look(detection.market, step.bin, watched)
 
     async def _save(self) -> None:
         """Everything told, then state on disk, then offsets: in this order nothing is lost."""

@@ -63,6 +63,14 @@ class StreamMetrics:
                     why[stream] = float(found.observed[i]), float(found.expected[i])
         self.why = why
 
+    def symbols(self) -> list[str]:
+        """Symbols of the streams that are shown, the loudest first."""
+        if self._last is None:
+            return []
+        known = set(self._last[1])
+        ranked = sorted((-score, symbol) for (_, symbol), score in self._scores().items())
+        return list(dict.fromkeys(symbol for _, symbol in ranked if symbol in known))
+
     def collect(self) -> Iterable[Metric]:
         """Gauges as they stand at this scrape."""
         labels = ["signal", "symbol"]

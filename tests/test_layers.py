@@ -50,7 +50,9 @@ AIOKAFKA: Final = {
 }
 PROMETHEUS: Final = {
     "monitor/exporter.py": "the metrics",
+    "monitor/input_metrics.py": "those of what was read",
     "monitor/incident_metrics.py": "those of open incidents",
+    "monitor/book_metrics.py": "those of books and liquidation bands",
     "monitor/streams.py": "those of single streams",
 }
 

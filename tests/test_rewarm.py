@@ -68,7 +68,7 @@ async def test_without_usable_state_baselines_are_learned_again_and_nothing_is_t
     async with running(second) as service:
         await until(lambda: read_to(service, half) and not service.holdings.rewarming)
         assert service.exporter.open, "what is open across the restart is shown"
-        assert service.exporter.known, "and from now on nothing is missing in it"
+        assert service.exporter.incidents.known, "and from now on nothing is missing in it"
         assert "cancel_burst" not in service.pipeline.detection.blind(), "it was learned again"
         assert audit_lines(first) == before
         await venue.publish(messages[half:])

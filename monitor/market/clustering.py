@@ -84,6 +84,13 @@ class Clustering:
         self.flow = self.flow * self._fade
         return np.where(known & (within[-1] > 0.0), share, np.nan)
 
+    def usual_bands(self) -> Floats:
+        """(S, 2, SHELLS) quote currency that usually rests within each distance: what shells held
+        as a mean of logarithms, added up outward; NaN where no book was ever known."""
+        with np.errstate(invalid="ignore"):
+            usual = np.exp(self.usual / np.where(self.weight > 0.0, self.weight, np.nan))
+        return np.asarray(usual.cumsum(axis=1).transpose(2, 0, 1))
+
     def state(self) -> State:
         return pack(self, self._STATE)
 

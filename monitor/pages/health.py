@@ -13,8 +13,11 @@ from monitor.status import Status
 Level = Literal["bad", "care", "note"]
 BEHIND_S: Final = 60.0
 WHY_BLIND: Final = {
-    "no_input": "none of the events that count has ever come",
+    "no_input": "the events that are needed have never come",
     "warming_up": "still learning what is usual",
+    "silent": "some of the events that it needs have fallen silent",
+    "late": "some partitions come too late to count",
+    "stale": "what it looks at is too old, or cannot be trusted",
 }
 
 
@@ -43,7 +46,7 @@ def _progress(status: Status, now_ns: int) -> Iterator[Notice]:
     if status.stepped_s is None or watermark_ns is None:
         yield Notice("bad", "Nothing was judged yet since this process started.")
         return
-    if not status.exporter.known:
+    if not status.exporter.incidents.known:
         yield Notice("bad", "What was open before this process started is not known yet.")
     behind_s = (now_ns - watermark_ns) / NS_PER_S
     until = f"{clock(watermark_ns)} UTC"

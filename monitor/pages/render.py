@@ -25,6 +25,7 @@ from monitor.status import Status
 REFRESH_S: Final = 10
 FIRST_SHOWN: Final = 5
 ROWS_SHOWN: Final = 12  # the rest is there when asked for
+TRUST_SHOWN: Final = 5  # streams without an opinion, or late partitions
 LEADING_SHARE: Final = 0.2  # of an account, to be named in the list
 SHARE_MIN: Final = 0.05  # of an account, to be shown at once
 _ROOM: Final = files("monitor.pages") / "templates"
@@ -108,6 +109,7 @@ def incident_page(status: Status, entry: Entry, now_ns: int, *, still: bool) -> 
         rows_shown=ROWS_SHOWN,
         accounts=sorted(incident.accounts, key=lambda a: -a.share),
         share_min=SHARE_MIN,
+        trust_shown=TRUST_SHOWN,
         onsets_ns=entry.onsets_ns,
         rarity=rarity(incident.score, status.config.bin_ns),
         grafana=links.grafana_url and filled(links.grafana_url, incident),

@@ -4,6 +4,7 @@ import json
 import re
 import urllib.request
 from collections.abc import Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -101,7 +102,12 @@ def alertmanager(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Alertmana
             False,
         ),
         ({**PART, "severity": "warning", "id": "x"}, {**PART, "severity": "info", "id": "x"}, True),
-        ({**WHOLE, "severity": "page", "id": "x"}, {**PART, "severity": "page", "id": "y"}, True),
+        (
+            {**WHOLE, "severity": "page", "id": "x"},
+            {**PART, "severity": "warning", "id": "y"},
+            True,
+        ),
+        ({**WHOLE, "severity": "page", "id": "x"}, {**PART, "severity": "page", "id": "y"}, False),
         ({**WHOLE, "severity": "page", "id": "x"}, {**WHOLE, "severity": "page", "id": "y"}, False),
         (
             {**WHOLE, "severity": "warning", "id": "x"},
@@ -175,17 +181,45 @@ def test_a_cause_mutes_its_consequences_on_its_own_venue(
     assert not _mutes(alertmanager, far)
 
 
+def test_a_page_of_the_monitor_that_ends_while_muted_closes_with_what_muted_it(
+    tmp_path: Path,
+) -> None:
+    stalled, down = (
+        BROKEN | {"alertname": name, "severity": "page"}
+        for name in ("ForeshockStalled", "ForeshockDown")
+    )
+    with (
+        Receiver() as receiver,
+        Alertmanager(tmp_path, receiver=receiver.address, hurried=True) as alertmanager,
+    ):
+        _post(alertmanager, stalled)
+        first = receiver.wait_for("/pager/pagerduty", lambda m: "ForeshockStalled" in str(m)).body
+        _post(alertmanager, down)
+        wait_until(lambda: _mutes(alertmanager, stalled))
+        _post(alertmanager, stalled, ended=True)
+        other = down | {"job": "other"}  # told after the end was taken in, and dropped
+        _post(alertmanager, other)
+        receiver.wait_for("/pager/webhook", lambda m: "other" in str(m["alerts"]))
+        assert all(m.body["event_action"] == "trigger" for m in receiver.at("/pager/pagerduty"))
+        _post(alertmanager, down, other, ended=True)
+        last = receiver.wait_for("/pager/pagerduty", lambda m: m["event_action"] == "resolve").body
+        keys = {m.body["dedup_key"] for m in receiver.at("/pager/pagerduty")}
+        assert keys == {first["dedup_key"]} == {last["dedup_key"]}, "one page, opened and closed"
+
+
 def _mutes(alertmanager: Alertmanager, labels: dict[str, str]) -> bool:
     labels = {"alertname": "Foreshock", **labels}
     (found,) = [a for a in alertmanager.alerts() if a["labels"] == labels]
     return bool(found["status"]["inhibitedBy"])
 
 
-def _post(alertmanager: Alertmanager, *alerts: dict[str, str]) -> None:
+def _post(alertmanager: Alertmanager, *alerts: dict[str, str], ended: bool = False) -> None:
+    """Tell it of alerts that fire, or that have ended."""
+    times = {"endsAt": datetime.now(UTC).isoformat()} if ended else {}
     request = urllib.request.Request(
         f"{alertmanager.url}/api/v2/alerts",
         json.dumps(
-            [{"labels": {"alertname": "Foreshock", **labels}} for labels in alerts]
+            [{"labels": {"alertname": "Foreshock", **labels}} | times for labels in alerts]
         ).encode(),
         {"Content-Type": "application/json"},
     )

@@ -145,7 +145,7 @@ async def test_names_from_the_venue_are_text_and_nothing_else(
         accounts=[AccountEvidence(EVIL, "cancel_burst", 0.5, 9)],
         trust={"blind": [EVIL], "calibration": EVIL, "quiet_hours": 1.0, "null_check": 1.0},
     )
-    over.exporter.open = {EVIL: evil}
+    over.exporter.incidents.open = {EVIL: evil}
     over.status.casebook.note(evil)
     async with reader(browser, over) as (page, url):
         await page.goto(f"{url}/incidents")

@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from typing import get_args
 
 import aiohttp
 import msgspec
 import pytest
 
+from monitor.blindness import Reason
 from monitor.config import Config, Http, Scale
 from monitor.exporter import Exporter
 from monitor.incidents import Incident, SymbolEvidence
-from monitor.pages.health import notices
+from monitor.pages.health import WHY_BLIND, notices
 from monitor.pages.links import filled
 from monitor.settings import ConfigError, load
 from monitor.status import Status
@@ -51,6 +53,24 @@ async def test_programs_get_json_and_browsers_get_a_page(ongoing: Watched) -> No
         listed = json.loads((await get(f"{url}/incidents"))[3])
         assert [incident["id"] for incident in listed["open"]] == [id_]
         assert listed["recent"][0] == told["incident"]
+
+
+async def test_what_an_incident_could_not_see_is_said(over: Watched) -> None:
+    trust: dict[str, float | str | list[str]] = {
+        "blind": [],
+        "blind_for": [f"thin_book on S{i}" for i in range(7)],
+        "late": ["orders/0"],
+    }
+    over.status.casebook.note(msgspec.structs.replace(last(over), trust=trust))
+    async with served(over.status) as url:
+        text = (await get(f"{url}/incidents/{last(over).id}", HTML))[3]
+    assert "No opinion, so no sign of calm: thin_book on S0, " in text
+    assert "thin_book on S4 and 2 more." in text
+    assert "orders/0. Bursts are larger than they look." in text
+
+
+def test_every_reason_to_be_blind_has_its_words() -> None:
+    assert set(WHY_BLIND) | {"stalled"} == set(get_args(Reason))
 
 
 async def test_an_unknown_incident_is_404_as_json_and_as_a_page(ongoing: Watched) -> None:
