@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import LOOK_S, Floats, Levels, State, nest, unnest
+from detectors.base import BLOCK, LOOK_S, Floats, Levels, State, nest, unnest
 from monitor.columns import Names
 from monitor.features import Built
 from monitor.market.clustering import Clustering
@@ -40,7 +40,7 @@ class Market:
         self.depth.resize(symbols)
         self.prices.resize(symbols)
         self.clustering.resize(symbols)
-        self.risk.resize(symbols)
+        self.risk.begin(built.frame.bin // BLOCK, symbols)
         at, values = [], []
         for i, settled in enumerate(built.bins):
             self._apply(settled)
