@@ -11,6 +11,7 @@ from monitor.market.exposure import Exposure
 from monitor.market.related import HOLDERS, TURNS, Related
 
 A, B, C, D = range(4)
+LOOKS = 8  # twice the symbols
 # Row, account, pool (0 for none) and worth of each position.
 POSITIONS = [
     (A, 1, 0, 80.0),
@@ -27,7 +28,7 @@ POSITIONS = [
 def held(positions: list[tuple[int, int, int, float]] = POSITIONS) -> tuple[Exposure, Any]:
     """Positions as they are kept, and what each is worth."""
     rows, accounts, pools, worth = (np.array(column) for column in zip(*positions, strict=True))
-    found = Exposure(positions_max=100)
+    found = Exposure(positions_max=1_000)
     found.restore(
         {
             "key": rows << ACCOUNT_BITS | accounts,
@@ -48,7 +49,7 @@ def related(follows: Follows | None = None, *, symbols: int = 4) -> Related:
     found = Related()
     found.resize(symbols)
     exposure, worth = held()
-    for _ in range(TURNS):
+    for _ in range(LOOKS):
         found.look(exposure, worth, follows or nothing_follows())
     found.begin(1)
     return found
@@ -80,7 +81,7 @@ def test_small_shares_of_both_add_up() -> None:
     found = Related()
     found.resize(2)
     exposure, worth = held(positions)
-    for _ in range(2):
+    for _ in range(LOOKS):
         found.look(exposure, worth, nothing_follows())
     found.begin(1)
     assert found.linked(A, [B])
@@ -105,12 +106,26 @@ def test_symbols_that_follow_each_other_closely_are_joined() -> None:
     assert not found.linked(A, [C])  # too little
 
 
+def test_many_symbols_are_looked_at_a_few_at_a_time() -> None:
+    symbols = 2 * TURNS - 1
+    exposure, worth = held([(row, 1, 0, 1.0) for row in range(symbols)])
+    found = Related()
+    found.resize(symbols)
+    for looks in range(1, 3):
+        found.look(exposure, worth, nothing_follows())
+        assert np.isfinite(found.who[:, 0]).sum() == 2 * looks
+    for _ in range(TURNS):
+        found.look(exposure, worth, nothing_follows())
+    assert np.isfinite(found.who[:, 0]).all()
+    assert found.turn == 4
+
+
 def test_what_is_learned_takes_effect_as_a_block_ends() -> None:
     found = Related()
     found.resize(4)
     found.begin(0)
     exposure, worth = held()
-    for _ in range(TURNS):
+    for _ in range(LOOKS):
         found.look(exposure, worth, nothing_follows())
     found.begin(0)
     assert not found.linked(A, [B])
@@ -122,7 +137,7 @@ def test_positions_without_a_price_and_symbols_not_seen_join_nothing() -> None:
     found = Related()
     found.resize(4)
     exposure, worth = held()
-    for _ in range(TURNS):
+    for _ in range(LOOKS):
         found.look(exposure, np.full(worth.shape, np.nan), nothing_follows())
     found.begin(1)
     assert not found.linked(A, [B, C, D])
@@ -140,17 +155,17 @@ def test_codes_of_accounts_may_change() -> None:
     assert set(np.concatenate(found.keys()).tolist()) == {2, 4, 5, 6}
 
 
-@pytest.mark.parametrize("looks", [0, 1, 30])
+@pytest.mark.parametrize("looks", [0, 1, 3, 7])
 def test_a_restart_changes_nothing(looks: int) -> None:
     exposure, worth = held()
     one, other = Related(), Related()
     one.resize(4)
     one.begin(0)
-    for look in range(TURNS):
+    for look in range(LOOKS):
         if look == looks:
             other.restore(one.state())
         one.look(exposure, worth, nothing_follows())
-    for _ in range(looks, TURNS):
+    for _ in range(looks, LOOKS):
         other.look(exposure, worth, nothing_follows())
     one.begin(1)
     other.begin(1)

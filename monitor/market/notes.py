@@ -42,11 +42,16 @@ def _band(found: Findings, row: int) -> str | None:
 
 def _cascade(found: Findings, row: int, symbols: Sequence[str]) -> str | None:
     times = found.times[row]
-    path = [symbols[at] for at in found.path[row].tolist() if at >= 0]
+    reached = zip(found.path[row].tolist(), found.after_s[row].tolist(), strict=True)
+    path = [symbols[at] + _after(after_s) for at, after_s in reached if at >= 0]
     if not (times > AMPLIFIED and path):
         return None
     where = f"from {path[0]}" if len(path) == 1 else " → ".join(path)
     return f"forced orders would spread {where}, {times:.1f}x the first forced notional"
+
+
+def _after(seconds: float) -> str:
+    return f" ({seconds:.0f} s later)" if seconds >= 0.5 else ""
 
 
 def _money(amount: float) -> str:

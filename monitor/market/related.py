@@ -20,7 +20,7 @@ from monitor.columns import Recoding
 from monitor.market.exposure import Exposure
 
 HOLDERS: Final = 16  # of each symbol, the largest
-TURNS: Final = 64  # looks until every symbol's holders were looked at
+TURNS: Final = 256  # looks, at most, until every symbol's holders were looked at
 SHARED: Final = 0.1  # of what is held of both symbols
 _BEFORE_ALL: Final = -1
 
@@ -31,11 +31,12 @@ class Related:
     who: (S, HOLDERS) number of a pool, or less than 0 the code of an account; NaN none.
     share: (S, HOLDERS) of what is held of the symbol, long and short alike.
     edges: (E, 2) rows that follow one another closely.
+    turn: the row whose holders are looked at next.
     told_who, told_share, told_edges: the same at the end of the last block; they are what joins.
     """
 
     _STATE: Final = (
-        *("who", "share", "edges", "told_who", "told_share", "told_edges", "block", "looks"),
+        *("who", "share", "edges", "told_who", "told_share", "told_edges", "block", "turn"),
     )
 
     def __init__(self) -> None:
@@ -43,7 +44,7 @@ class Related:
         self.share = self.told_share = np.zeros((0, HOLDERS))
         self.edges = self.told_edges = np.empty((0, 2), np.int64)
         self.block = _BEFORE_ALL
-        self.looks = 0
+        self.turn = 0
         self._joined: dict[int, set[int]] = {}
 
     def resize(self, symbols: int) -> None:
@@ -63,12 +64,11 @@ class Related:
 
     def look(self, held: Exposure, worth: Floats, follows: Follows) -> None:
         """One look later. worth: (N,) signed value of each position, NaN not known."""
-        each = -(-len(self.who) // TURNS)
-        first = self.looks % TURNS * each
-        self.looks += 1
         near = follows.correlation >= CORRELATED
         self.edges = np.column_stack([follows.leader[near], follows.follower[near]])
-        last = min(first + each, len(self.who))
+        symbols = len(self.who)
+        first = self.turn if self.turn < symbols else 0
+        last = self.turn = min(first - (-symbols // TURNS), symbols)
         if first < last:
             self.who[first:last], self.share[first:last] = _largest(held, worth, first, last)
 

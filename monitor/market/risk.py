@@ -61,8 +61,11 @@ class Risk:
         self.carry.look(prices)
         self._measure(depth)
         price, funding = price_of(depth, prices), prices.told[FUNDING]
-        seen = self._seen = survey(self.exposure, self.resting, price, funding)
-        self.comovement.look(price, seen.worth.sum(axis=1))
+        follows = self.comovement.edges
+        seen = self._seen = survey(self.exposure, self.resting, price, funding, follows)
+        stake = seen.worth.sum(axis=1)
+        stake[seen.cascades.mover] = np.inf
+        self.comovement.look(price, stake)
         self.related.look(self.exposure, seen.margins.worth, self.comovement.edges)
         carry = self.carry.over_volatility()
         self.crowd = crowd(seen.worth, seen.leverage, carry)
