@@ -22,6 +22,7 @@ from detectors.base import Floats, Ints
 from detectors.comovement import Follows, nothing_follows
 
 ROUNDS: Final = 12  # what has not ended by then counts as far as it came
+ENDED: Final = 1.01  # forced notional that grows by less in a round has come to its end
 FALL, RISE = 0, 1  # directions; a fall forces longs, who eat bids
 
 
@@ -121,7 +122,6 @@ class _Run:
         self.forced = np.zeros(self.moves.shape)
         self.begun = np.full((shocks, self.symbols), -1)
         self.won = np.zeros((shocks, graph.spare.size))
-        self.soonest_s = np.full(self.won.shape, np.inf)  # when a pool first lost or won
         self.fallen = np.zeros((shocks, graph.spare.size), np.bool_)
         self._by_symbol = _Index(graph.symbol, self.symbols)
         self._by_pool = _Index(graph.pool, graph.spare.size)
@@ -138,7 +138,7 @@ class _Run:
         hit = np.union1d(pair, self._fall(at, symbol, change))
         at, symbol = np.divmod(hit, self.symbols)
         forced = self.alone[at, symbol] + self.pooled[at, symbol]
-        more = (forced > self.forced[at, symbol]).any(axis=1)
+        more = (forced > ENDED * self.forced[at, symbol]).any(axis=1)
         at, symbol, forced, hit = at[more], symbol[more], forced[more], hit[more]
         self.forced[at, symbol] = forced
         self.begun[at, symbol] = np.where(
@@ -169,7 +169,7 @@ class _Run:
         np.minimum.at(self.after_s.reshape(-1), pair, after_s)
         moves = follows.beta[edge, None] * self.own[at, leader]
         np.maximum.at(self.followed.reshape(-1, 2), pair, moves)
-        return pair
+        return np.asarray(pair)
 
     def _fall(self, at: Ints, symbol: Ints, change: Floats) -> Ints:
         """Pairs of what pools must close that fall by changes of some symbols."""
@@ -180,19 +180,20 @@ class _Run:
         pools = graph.spare.size
         cell = at[which] * pools + graph.pool[edge]
         np.add.at(self.won.reshape(-1), cell, graph.slope[edge] * change[which])
-        after_s = self.after_s[at, symbol][which]
-        np.minimum.at(self.soonest_s.reshape(-1), cell, after_s)
-        shock, pool = np.divmod(np.unique(cell), pools)
+        cells, first = np.unique(cell, return_index=True)
+        shock, pool = np.divmod(cells, pools)
         won = self.won[shock, pool]
         falls = (graph.spare[pool] + won < 0.0) & (won < 0.0) & ~self.fallen[shock, pool]
         shock, pool = shock[falls], pool[falls]
+        moved = which[first[falls]]  # one of those by whose moves they fall
+        after_s = self.after_s[at[moved], symbol[moved]]
         self.fallen[shock, pool] = True
         which, edge = self._by_pool.each(pool)
         side = np.where(graph.worth[edge] > 0.0, FALL, RISE)
         pair = shock[which] * self.symbols + graph.symbol[edge]
         np.add.at(self.pooled.reshape(-1), pair * 2 + side, np.abs(graph.worth[edge]))
-        np.minimum.at(self.after_s.reshape(-1), pair, self.soonest_s[shock, pool][which])
-        return pair
+        np.minimum.at(self.after_s.reshape(-1), pair, after_s[which])
+        return np.asarray(pair)
 
 
 class _Index:

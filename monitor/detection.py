@@ -256,7 +256,7 @@ class Detection:
         """Follow the name tables after they were compacted."""
         self.roster.recode(recoding)
         self.ring.recode(recoding)
-        self.market.risk.recode(recoding)
+        self.market.recode(recoding)
 
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
