@@ -134,6 +134,9 @@ class Incidents(Section, frozen=True, kw_only=True):
 
     page_budget_per_week, warnings_per_day, infos_per_hour: wrong ones, per venue.
     join_s: anomalies that begin this near each other are one incident.
+    lead_s: linked anomalies this far apart may have led up to one another, when an onset is told.
+    calm_s: a page that has been below that for so long takes in no new one; what is linked to it
+    and would page is another incident.
     hold_s: quiet time before an incident closes. update_s: least time between small updates.
     """
 
@@ -141,6 +144,8 @@ class Incidents(Section, frozen=True, kw_only=True):
     warnings_per_day: Positive = 1.0
     infos_per_hour: Positive = 1.0
     join_s: Seconds = 60.0
+    lead_s: Seconds = 120.0
+    calm_s: Seconds = 600.0
     hold_s: Positive = 15.0
     update_s: Positive = 10.0
 
@@ -253,6 +258,8 @@ class Config(Section, frozen=True, kw_only=True):
             warning=math.log10(86_400.0 * bins_per_s / i.warnings_per_day),
             page=math.log10(WEEK_S * bins_per_s / i.page_budget_per_week),
             join_bins=round(i.join_s * bins_per_s),
+            lead_bins=round(i.lead_s * bins_per_s),
+            calm_bins=round(i.calm_s * bins_per_s),
             hold_bins=max(1, round(i.hold_s * bins_per_s)),
             update_bins=max(1, round(i.update_s * bins_per_s)),
         )

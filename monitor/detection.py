@@ -1,6 +1,6 @@
 """The global half: frames of the whole venue in, changes of incidents out. One per venue."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Final, Literal, Protocol, runtime_checkable
 
@@ -18,6 +18,7 @@ from monitor.accounts import AccountRing
 from monitor.blindness import Blindness, Judge, Reason, unheard
 from monitor.clocks import NEVER
 from monitor.columns import Names, Recoding
+from monitor.desk import Desk
 from monitor.events import KINDS, NS_PER_S
 from monitor.explain import describe
 from monitor.features import FrameBuilder, Roster
@@ -26,7 +27,6 @@ from monitor.incidents import (
     FEED,
     Case,
     Change,
-    Desk,
     DeskOptions,
     Incident,
 )
@@ -110,7 +110,7 @@ class Detection:
         levels = sum(isinstance(detector, Level) for detector in self.detectors.values())
         self.test = CorrelatedTest(len(features), burst, levels=levels)
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
-        self.desk = Desk(venue, desk)
+        self.desk = Desk(venue, desk, self._linked)
         self._lookout = Lookout(self.roster, desk)
         self._witnesses = Witnesses(names, self.roster, self.ring, self.market)
         self.bins = 0
@@ -159,6 +159,15 @@ class Detection:
             part.update(frame) for name, part in self.detectors.items() if name not in FEED
         ]
         return verdicts
+
+    def _linked(self, symbol: str, others: Collection[str]) -> bool:
+        """Whether the graph of the market joins a symbol to any of some others."""
+        codes = self._names.symbols
+        if symbol not in codes:
+            return False
+        row_of = self.roster.row_of
+        rows = [int(row_of[codes[name]]) for name in others if name in codes]
+        return self.market.risk.related.linked(int(row_of[codes[symbol]]), rows)
 
     def _describe(self, change: Change, case: Case, at_bin: int) -> Incident:
         return describe(
@@ -248,7 +257,7 @@ class Detection:
         """Follow the name tables after they were compacted."""
         self.roster.recode(recoding)
         self.ring.recode(recoding)
-        self.market.risk.recode(recoding)
+        self.market.recode(recoding)
 
     def _parts(self) -> dict[str, _Part]:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}

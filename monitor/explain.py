@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
+from monitor import incidents
 from monitor.events import NS_PER_S
 from monitor.incidents import (
     SYMBOLS_SHOWN,
@@ -16,7 +17,7 @@ from monitor.incidents import (
 )
 
 AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
-VENUE: Final = "*"
+VENUE: Final = incidents.VENUE
 LEAD: Final = 0.5  # of the loudest score, that a symbol's needs to be what the sentence is about
 EVENTS: Final = {
     "any": "events",
@@ -136,7 +137,9 @@ def _summary(
         what = "it" if lead.feature in LEVELS else "them"
         text += f"; {leading[0].account} {made} {leading[0].share:.0%} of {what}"
     text += "".join(f"; {note}" for note in notes)
-    if change == "close":
+    if case.joined:
+        text += f"; goes on as {case.joined}"
+    elif change == "close":
         minutes, seconds = divmod(round((at_bin - case.opened_bin) * bin_ns / NS_PER_S), 60)
         text += f"; over after {minutes} min {seconds:02d} s"
     return text + "."

@@ -117,7 +117,7 @@ class Pipeline:
         if not self.names.overgrown or self.intake.guard.holds_any:
             return
         detection = self.detection
-        keys = [*self.fold.open_keys(), *detection.ring.keys(), *detection.market.risk.keys()]
+        keys = [*self.fold.open_keys(), *detection.ring.keys(), *detection.market.keys()]
         recoding = self.names.compact(keys, self.detection.roster.codes())
         self.fold.recode(recoding)
         self.detection.recode(recoding)

@@ -54,13 +54,16 @@ class Witnesses:
 
     def _holders(self, case: Case, signal: str, at_bin: int) -> list[AccountEvidence]:
         """The accounts with most of what a level is made of; count: their positions in it."""
-        told = self._market.risk.found(at_bin)
+        told, apart = self._market.risk.found(at_bin), self._market.apart.found(at_bin)
         total = 0.0
         held: dict[str, list[float]] = {}
         for seen in case.streams:
             if seen.signal != signal or seen.symbol not in self._names.symbols:
                 continue
-            codes, amounts = told.of(seen.feature, self._row(seen.symbol))
+            row = self._row(seen.symbol)
+            codes, amounts = told.of(seen.feature, row)
+            if not codes.size:
+                codes, amounts = apart.accounts(seen.feature, row)
             total += float(amounts[0, 1]) if codes.size else 0.0
             for code, amount in zip(codes.tolist(), amounts[:, 0].tolist(), strict=True):
                 held.setdefault(self._names.accounts.names[code], []).append(amount)
@@ -72,12 +75,13 @@ class Witnesses:
 
     def notes(self, case: Case, at_bin: int) -> list[str]:
         """What the loudest stream of each signal means, in words."""
-        told = self._market.risk.found(at_bin)
+        told, apart = self._market.risk.found(at_bin), self._market.apart.found(at_bin)
         ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
         known = self._names.symbols.keys()
         loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol in known}
         notes = [
             note(told, seen.feature, self._row(seen.symbol), self._roster.symbols)
+            or apart.note(seen.feature, self._row(seen.symbol))
             for _, seen in sorted(loudest.items())
         ]
         refused = self._streams(case, "reject_storm")

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from detectors.base import Floats
+from detectors.comovement import nothing_follows
 from detectors.liquidation_price import Positions, after_funding, liquidation_price, pooled
 from monitor.columns import Names
 from monitor.config import Config
@@ -302,7 +303,8 @@ def test_who_falls_by_the_next_funding_is_forced_at_any_distance() -> None:
     forced = forced_by_distance(held, found, 2)
     x = book.roster.symbols.index("X")
     assert forced[x, FALL, 0] == 12.0 * 93.0
-    note_of = find(held, survey(held, forced + 1.0, marks, rate), marks, nothing(2), 1.0)
+    seen = survey(held, forced + 1.0, marks, rate, nothing_follows())
+    note_of = find(held, seen, marks, nothing(2), 1.0)
     assert note_of.due[x] == 12.0 * 93.0
     words = note(note_of, "band_pressure", x, ["X", "Y"])
     assert words == (
@@ -387,7 +389,7 @@ def test_a_survey_tells_leverage_by_side_weighted_by_worth() -> None:
         geared(None, account="b", leverage=9.0, symbol="Y"),
     )
     resting = np.full((2, 2, DISTANCES.size), 1e6)
-    found = survey(book.exposure, resting, np.full(2, 100.0), NONE)
+    found = survey(book.exposure, resting, np.full(2, 100.0), NONE, nothing_follows())
     x, y = (book.roster.symbols.index(symbol) for symbol in "XY")
     assert found.worth[x].tolist() == [4000.0, 1000.0]
     np.testing.assert_allclose(found.leverage[x], [16.0, 6.0])
@@ -416,11 +418,12 @@ def test_notes_say_where_a_cascade_would_go_and_how_geared_a_side_is() -> None:
         nothing(3),
         times=np.array([2.44, 1.0, np.nan]),
         path=np.array([[0, 2, 1, -1], [-1] * 4, [-1] * 4]),
+        after_s=np.array([[0.0, 0.0, 4.0, 0.0], [0.0] * 4, [0.0] * 4]),
         leverage=np.array([[12.34, np.nan, 1.0], [3.0, 4.0, 5.0]]),
     )
     names = ["BTC", "ETH", "SOL"]
     assert note(found, "amplification", 0, names) == (
-        "forced orders would spread BTC → SOL → ETH, 2.4x the first forced notional"
+        "forced orders would spread BTC → SOL → ETH (4 s later), 2.4x the first forced notional"
     )
     assert note(found, "amplification", 1, names) is None
     assert note(found, "long_leverage", 0, names) == "longs at 12.3x"

@@ -17,7 +17,7 @@ CORE: Final = [
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
     *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
     *("market.findings", "market.notes", "market.risk", "retries", "clocks", "partial"),
-    *("sightings", "witnesses"),
+    *("sightings", "witnesses", "desk", "market.related", "market.apart"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
 # What reaches for the machine: the clock, chance, the network, files.

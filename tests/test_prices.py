@@ -30,7 +30,9 @@ class Seconds:
     """A market of one symbol that is told one second after the other."""
 
     def __init__(self) -> None:
-        self.market = Market(Names(), bin_ns=BIN_NS, positions_max=10)
+        names = Names()
+        assert names.accounts["a"] == 1
+        self.market = Market(names, bin_ns=BIN_NS, positions_max=10)
         self.now = START
 
     def told(
@@ -40,10 +42,11 @@ class Seconds:
         index: float = 100.0,
         index_age_s: float = np.nan,
         trade: float | None = None,
+        also: dict[Kind, Facts] | None = None,
     ) -> dict[str, float]:
         """What the gauges say at the end of the next second."""
         at_ns = self.now * BIN_NS + BIN_NS // 2
-        said: dict[Kind, Facts] = {}
+        said: dict[Kind, Facts] = dict(also or {})
         if mark is not None:
             said[Kind.MARK] = facts(at_ns, mark, index, at_ns / 1e9 - index_age_s)
         if trade is not None:
@@ -105,6 +108,24 @@ def test_a_trade_of_long_ago_is_not_where_the_market_is() -> None:
     assert np.isnan(told["mark_distance"])
 
 
+def test_an_index_that_lags_is_told_with_who_would_be_liquidated_by_it() -> None:
+    # Long 10 at 100, 10x: 100 of collateral. At the index, 90, nothing of it is left.
+    venue = Seconds()
+    geared = np.array([[10.0, 10.0, 100.0, 0.01, np.nan, np.nan]])
+    at_ns = venue.now * BIN_NS
+    changed = Facts(np.array([0]), np.array([1]), np.array([at_ns]), geared)
+    venue.told(mark=100.0, trade=100.0, also={Kind.LEVERAGE: changed})
+    venue.told(mark=100.0, index=90.0, index_age_s=2.0)
+    assert venue.market.apart.found(2**62).note("index_age", 0) is None  # not old enough
+    venue.told(mark=100.0, index=90.0, index_age_s=4.0)
+    found = venue.market.apart.found(2**62)
+    assert found.note("index_age", 0) == (
+        "1 account with 1.0 k under maintenance at the index and not at the mark"
+    )
+    codes, amounts = found.accounts("index_age", 0)
+    assert (codes.tolist(), amounts.tolist()) == ([1], [[1000.0, 1000.0]])
+
+
 def test_an_index_that_stands_still_in_a_simulated_venue_becomes_an_incident() -> None:
     options = Options(
         seed=7, scenario="index_lag", duration_s=640.0, onset_s=600.0, symbols=6, rate=150.0
@@ -118,3 +139,5 @@ def test_an_index_that_stands_still_in_a_simulated_venue_becomes_an_incident() -
     named = {seen.symbol for i in found for seen in i.symbols if seen.signal == "index_lag"}
     assert named == set(event.symbols)
     assert "behind its mark" in found[0].summary
+    told = " ".join(incident.summary for incident in found)
+    assert "at the index and not at the mark" in told or "nobody is liquidated" in told

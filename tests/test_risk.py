@@ -47,7 +47,10 @@ def levels(pipeline: Pipeline) -> dict[str, bytes]:
     """The state of the market and of what judges it, but for codes, which are our own."""
     state = pipeline.detection.state()
     names = ("market.", *(f"detector:{name}" for name in DETECTORS))
-    codes = ("market.risk.exposure.key", "market.risk.found.who")
+    codes = (
+        *("market.risk.exposure.key", "market.risk.found.who", "market.apart.found.who"),
+        *("market.risk.related.who", "market.risk.related.told_who"),
+    )
     return {
         name: array.tobytes()
         for name, array in state.items()

@@ -91,7 +91,7 @@ def test_the_environment_overrides_the_file_and_the_defaults(tmp_path: Path) -> 
             "[incidents]\nfoo = 1",
             (
                 "incidents.foo: unknown key; known are page_budget_per_week, warnings_per_day, "
-                "infos_per_hour, join_s, hold_s, update_s"
+                "infos_per_hour, join_s, lead_s, calm_s, hold_s, update_s"
             ),
         ),
         ("[scale]\nrolle = 'all'", "scale.rolle: unknown key; did you mean 'role'?"),

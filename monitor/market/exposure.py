@@ -83,7 +83,11 @@ class Exposure:
 
     def of_symbol(self, row: int) -> Ints:
         """Places of all positions of one symbol, in the order in which they were admitted."""
-        edges = np.array([row, row + 1]) << ACCOUNT_BITS
+        return self.of_symbols(row, row + 1)
+
+    def of_symbols(self, first: int, last: int) -> Ints:
+        """The same of all symbols from one up to, and without, another."""
+        edges = np.array([first, last]) << ACCOUNT_BITS
         start, end = np.searchsorted(self._sorted, edges)
         return np.sort(self._order[start:end])
 

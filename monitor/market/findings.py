@@ -33,6 +33,7 @@ class Findings:
     weighed, side, away, forced, resting: of the worst band; away is a log distance.
     due: what the next funding alone forces. times: amplification.
     path: (S, PATH_MAX) rows in the order in which a cascade reaches them, -1 none.
+    after_s: (S, PATH_MAX) seconds after which it does, 0 where nothing delays it.
     who: (n, 3) gauge, row and account. amount: (n, 2) quote currency of the account, and of all.
     """
 
@@ -46,6 +47,7 @@ class Findings:
     due: Floats
     times: Floats
     path: Ints
+    after_s: Floats
     who: Ints
     amount: Floats
 
@@ -88,6 +90,7 @@ def nothing(symbols: int) -> Findings:
         unknown,
         unknown,
         path,
+        np.zeros(path.shape),
         none,
         np.empty((0, 2)),
     )
@@ -103,6 +106,7 @@ def find(held: Exposure, seen: Survey, crowd: Floats, last: Findings, look_s: fl
     usual = np.where(np.isnan(usual), leverage, np.where(np.isnan(moved), usual, moved))
     who, amount = _accounts(held, seen, crowd, leverage / usual)
     band = seen.pressure
+    path, after_s = _paths(seen, symbols)
     return Findings(
         usual=usual,
         leverage=leverage,
@@ -113,7 +117,8 @@ def find(held: Exposure, seen: Survey, crowd: Floats, last: Findings, look_s: fl
         resting=band.resting,
         due=_due(held, seen, symbols),
         times=seen.cascades.times,
-        path=_paths(seen, symbols),
+        path=path,
+        after_s=after_s,
         who=who,
         amount=amount,
     )
@@ -125,13 +130,15 @@ def _due(held: Exposure, seen: Survey, symbols: int) -> Floats:
     return np.asarray(sums, np.float64)
 
 
-def _paths(seen: Survey, symbols: int) -> Ints:
-    path = np.full((symbols, PATH_MAX), -1)
+def _paths(seen: Survey, symbols: int) -> tuple[Ints, Floats]:
+    path, after_s = np.full((symbols, PATH_MAX), -1), np.zeros((symbols, PATH_MAX))
     cascades = seen.cascades
     for row in np.flatnonzero(cascades.of_symbol >= 0).tolist():  # those tried: a few
-        reached = cascades.spread.path(int(cascades.of_symbol[row]), row)[:PATH_MAX]
+        number = int(cascades.of_symbol[row])
+        reached = cascades.spread.path(number, row)[:PATH_MAX]
         path[row, : reached.size] = reached
-    return path
+        after_s[row, : reached.size] = cascades.spread.after_s[number, reached]
+    return path, after_s
 
 
 def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> tuple[Ints, Floats]:

@@ -32,24 +32,30 @@ def _band(found: Findings, row: int) -> str | None:
     below = found.side[row] == FALL
     times = f"{forced / resting:.1f}x" if resting >= 1.0 else "an empty book"
     due = found.due[row]
-    funding = f", {_money(due)} of it by the next funding alone" if due >= 1.0 else ""
+    funding = f", {money(due)} of it by the next funding alone" if due >= 1.0 else ""
     return (
-        f"forced notional of {_money(forced)} within {np.expm1(found.away[row]):.1%} "
-        f"{'below' if below else 'above'} mark against {_money(resting)} of "
+        f"forced notional of {money(forced)} within {np.expm1(found.away[row]):.1%} "
+        f"{'below' if below else 'above'} mark against {money(resting)} of "
         f"{'bids' if below else 'asks'} ({times}){funding}"
     )
 
 
 def _cascade(found: Findings, row: int, symbols: Sequence[str]) -> str | None:
     times = found.times[row]
-    path = [symbols[at] for at in found.path[row].tolist() if at >= 0]
+    reached = zip(found.path[row].tolist(), found.after_s[row].tolist(), strict=True)
+    path = [symbols[at] + _after(after_s) for at, after_s in reached if at >= 0]
     if not (times > AMPLIFIED and path):
         return None
     where = f"from {path[0]}" if len(path) == 1 else " → ".join(path)
     return f"forced orders would spread {where}, {times:.1f}x the first forced notional"
 
 
-def _money(amount: float) -> str:
+def _after(seconds: float) -> str:
+    return f" ({seconds:.0f} s later)" if seconds >= 0.5 else ""
+
+
+def money(amount: float) -> str:
+    """Quote currency, short."""
     for size, unit in _UNITS:
         if amount >= size:
             return f"{amount / size:.1f}{unit}"

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Floats, Ints, State, nest, unnest
+from detectors.comovement import Comovement
 from monitor.columns import Names, Recoding
 from monitor.market.bands import DISTANCES, depth_by_distance
 from monitor.market.carry import Carry
@@ -15,6 +16,7 @@ from monitor.market.depth import Depth
 from monitor.market.exposure import Exposure
 from monitor.market.findings import PRESSED, Findings, find, nothing
 from monitor.market.prices import FUNDING, Prices
+from monitor.market.related import Related
 from monitor.market.survey import Survey, crowd, survey
 from monitor.rows import cell_price
 from monitor.settled import Settled
@@ -23,22 +25,26 @@ TURNS: Final = 4  # looks until every book was measured
 
 
 class Risk:
-    """exposure: positions. carry: cost of holding them. resting: (S, 2, K) books by distance, at
-    most TURNS looks old. seen, crowd: of the last look."""
+    """exposure: positions. carry: cost of holding them. comovement, related: what joins symbols.
+    resting: (S, 2, K) books by distance, at most TURNS looks old. seen, crowd: of the last look."""
 
     def __init__(self, names: Names, *, look_s: float, positions_max: int) -> None:
         self._names = names
         self._look_s = look_s
         self.exposure = Exposure(positions_max=positions_max)
         self.carry = Carry(look_s)
+        self.comovement = Comovement(look_s)
+        self.related = Related()
         self._seen: Survey | None = None
         self.crowd = np.empty(0)
         self.resting = np.empty((0, 2, len(DISTANCES)))
         self.looks = 0
         self._found: list[tuple[int, Findings]] = [(0, nothing(0))]
 
-    def resize(self, symbols: int) -> None:
-        """Make room for symbols that are new; a frame begins."""
+    def begin(self, block: int, symbols: int) -> None:
+        """A frame of a block begins; make room for symbols that are new."""
+        self.related.begin(block)
+        self.related.resize(symbols)
         self.carry.resize(symbols)
         missing = np.full((symbols - len(self.resting), *self.resting.shape[1:]), np.nan)
         self.resting = np.concatenate([self.resting, missing])
@@ -55,7 +61,12 @@ class Risk:
         self.carry.look(prices)
         self._measure(depth)
         price, funding = price_of(depth, prices), prices.told[FUNDING]
-        seen = self._seen = survey(self.exposure, self.resting, price, funding)
+        follows = self.comovement.edges
+        seen = self._seen = survey(self.exposure, self.resting, price, funding, follows)
+        stake = seen.worth.sum(axis=1)
+        stake[seen.cascades.mover] = np.inf
+        self.comovement.look(price, stake)
+        self.related.look(self.exposure, seen.margins.worth, self.comovement.edges)
         carry = self.carry.over_volatility()
         self.crowd = crowd(seen.worth, seen.leverage, carry)
         last = self._found[-1][1]
@@ -84,11 +95,12 @@ class Risk:
     def keys(self) -> list[Ints]:
         """Accounts that are remembered, for whoever must know which codes are in use."""
         told = [found.who[:, 2] for _, found in self._found]
-        return [self.exposure.account, *told]
+        return [self.exposure.account, *self.related.keys(), *told]
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""
         self.exposure.recode(recoding)
+        self.related.recode(recoding)
         self._found = [(at_bin, found.recoded(recoding)) for at_bin, found in self._found]
 
     def state(self) -> State:
@@ -96,16 +108,24 @@ class Risk:
         at_bin, found = self._found[-1]
         state: State = {"look": np.array(at_bin), "looks": np.array(self.looks)}
         state["resting"] = self.resting.copy()
-        for name, part in (("exposure", self.exposure), ("carry", self.carry), ("found", found)):
+        for name, part in self._parts().items():
             state |= nest(name, part.state())
-        return state
+        return state | nest("found", found.state())
+
+    def _parts(self) -> dict[str, Exposure | Carry | Comovement | Related]:
+        return {
+            "exposure": self.exposure,
+            "carry": self.carry,
+            "comovement": self.comovement,
+            "related": self.related,
+        }
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         self.looks = int(state["looks"])
         self.resting = np.array(state["resting"], np.float64)
-        self.exposure.restore(unnest("exposure", state))
-        self.carry.restore(unnest("carry", state))
+        for name, part in self._parts().items():
+            part.restore(unnest(name, state))
         self._found = [(int(state["look"]), Findings.restored(unnest("found", state)))]
 
 

@@ -5,9 +5,10 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import LOOK_S, Floats, Levels, State, nest, unnest
-from monitor.columns import Names
+from detectors.base import BLOCK, LOOK_S, Floats, Ints, Levels, State, nest, unnest
+from monitor.columns import Names, Recoding
 from monitor.features import Built
+from monitor.market.apart import Apart
 from monitor.market.clustering import Clustering
 from monitor.market.depth import MEND_MEMORY_S, Depth
 from monitor.market.gauges import ALIVE_NS, DRIFT_MAX, GAUGES, TRADED_NS
@@ -28,6 +29,7 @@ class Market:
         look_s = self.every * bin_ns / 1e9
         self.clustering = Clustering(look_s=look_s)
         self.risk = Risk(names, look_s=look_s, positions_max=positions_max)
+        self.apart = Apart()
         self.bands = self.depth.bands()  # at the last look
         self.struck = np.empty(0)  # (S,) share of changes in thin shells, at the last look
         self.now_ns = 0
@@ -40,7 +42,8 @@ class Market:
         self.depth.resize(symbols)
         self.prices.resize(symbols)
         self.clustering.resize(symbols)
-        self.risk.resize(symbols)
+        self.risk.begin(built.frame.bin // BLOCK, symbols)
+        self.apart.begin()
         at, values = [], []
         for i, settled in enumerate(built.bins):
             self._apply(settled)
@@ -66,7 +69,18 @@ class Market:
         self.struck = self.clustering.look(self.bands)
         self.prices.look(self._keep)
         self.risk.look(at_bin, self.depth, self.prices)
-        return np.column_stack([gauge(self) for gauge in GAUGES.values()])
+        levels = np.column_stack([gauge(self) for gauge in GAUGES.values()])
+        self.apart.look(at_bin, self, levels)
+        return levels
+
+    def keys(self) -> list[Ints]:
+        """Accounts that are remembered, for whoever must know which codes are in use."""
+        return [*self.risk.keys(), *self.apart.keys()]
+
+    def recode(self, recoding: Recoding) -> None:
+        """Follow the name tables after they were compacted."""
+        self.risk.recode(recoding)
+        self.apart.recode(recoding)
 
     def price(self) -> Floats:
         """(S,) where the market is: the last trade, or the touch of a sound book where that is
@@ -77,12 +91,13 @@ class Market:
         touch = np.where(usable, cell_price(self.depth.base + self.depth.touch), np.nan)
         return np.where(since_ns <= TRADED_NS, self.prices.trade, touch)
 
-    def _parts(self) -> dict[str, Depth | Prices | Clustering | Risk]:
+    def _parts(self) -> dict[str, Depth | Prices | Clustering | Risk | Apart]:
         return {
             "depth": self.depth,
             "prices": self.prices,
             "clustering": self.clustering,
             "risk": self.risk,
+            "apart": self.apart,
         }
 
     def state(self) -> State:

@@ -7,6 +7,7 @@ import numpy as np
 
 from detectors.base import Bools, Floats, Ints
 from detectors.cascade_graph import Graph, Spread, spread
+from detectors.comovement import Follows
 from monitor.market.bands import (
     DISTANCES,
     FALL,
@@ -55,14 +56,16 @@ class Survey:
     cascades: Cascades
 
 
-def survey(held: Exposure, resting: Floats, price: Floats, funding: Floats) -> Survey:
+def survey(
+    held: Exposure, resting: Floats, price: Floats, funding: Floats, follows: Follows
+) -> Survey:
     """resting: (S, 2, K) as bands.depth_by_distance has it. price: (S,) marks.
-    funding: (S,) next rate."""
+    funding: (S,) next rate. follows: how prices move together."""
     symbols = price.size
     found = margins(held, price, funding)
     known = np.bincount(held.row, held.told & (held.position != 0.0), symbols) > 0.0
     forced = forced_by_distance(held, found, symbols)
-    graph = _graph(held, found, forced, resting)
+    graph = _graph(held, found, forced, resting, follows)
     forced[~known | np.isnan(price)] = np.nan
     worth, leverage, holders = _gearing(held, found, symbols)
     told = _cascades(graph, forced)
@@ -117,7 +120,9 @@ def _cascades(graph: Graph, forced: Floats) -> Cascades:
     return Cascades(times, mover, of_symbol, came)
 
 
-def _graph(held: Exposure, found: Margins, forced: Floats, resting: Floats) -> Graph:
+def _graph(
+    held: Exposure, found: Margins, forced: Floats, resting: Floats, follows: Follows
+) -> Graph:
     """Pools of several symbols that could break are edges; all else is a table by distance."""
     group, size = held.group, np.abs(found.slope)
     total = np.bincount(group, np.where(np.isnan(size), 0.0, size), held.groups)
@@ -139,6 +144,7 @@ def _graph(held: Exposure, found: Margins, forced: Floats, resting: Floats) -> G
         slope=found.slope[edge],
         worth=found.worth[edge],
         spare=found.spare[several],
+        follows=follows,
     )
 
 

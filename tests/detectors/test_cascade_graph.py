@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from detectors.cascade_graph import FALL, RISE, Graph, Spread, spread
+from detectors.comovement import Follows
 
 A, B, C = range(3)
 
@@ -110,6 +111,60 @@ def test_shocks_are_followed_side_by_side() -> None:
 
 def test_rounds_bound_how_far_a_shock_is_followed() -> None:
     assert of(graph(), A, rounds=2).total.tolist() == [1400.0]
+
+
+def followed(**changes: Any) -> Graph:
+    """B follows A half as far, 3 s later; C follows B all the way, 2 s later. No pools."""
+    nothing = np.empty(0, np.int64)
+    return Graph(
+        distances=np.array([0.01, 0.02, 0.04]),
+        forced=table(a_fall=[100, 100, 100], b_fall=[80, 80, 80], c_fall=[50, 50, 50]),
+        depth=table(a_fall=[1e12] * 3, b_fall=[100, 200, 300], c_fall=[1e12] * 3),
+        pool=nothing,
+        symbol=nothing,
+        slope=np.empty(0),
+        worth=np.empty(0),
+        spare=np.empty(0),
+        follows=Follows(
+            leader=np.array([A, B]),
+            follower=np.array([B, C]),
+            beta=np.array([0.5, 1.0]),
+            lag_s=np.array([3.0, 2.0]),
+            correlation=np.array([0.9, 0.9]),
+        ),
+        **changes,
+    )
+
+
+def test_a_shock_runs_to_symbols_that_follow_and_what_these_eat_to_theirs() -> None:
+    # A falls by 2 % and its 100 eat nothing of note. B follows by 1 %: 80 are forced, which eat
+    # 0.8 % of B's book. C follows that, and not the 1 % that came from A: 0.8 of 1 %, 40 of 50.
+    found = spread(followed(), np.array([A]), np.array([FALL]), shock=0.02)
+    assert found.first.tolist() == [100.0]
+    assert found.forced[0] == pytest.approx([100.0, 80.0, 40.0])
+    assert found.round.tolist() == [[0, 1, 2]]
+    assert found.after_s.tolist() == [[0.0, 3.0, 5.0]]
+    assert found.path(0, A).tolist() == [A, B, C]
+    assert found.times() == pytest.approx([2.2])
+
+
+def test_who_follows_a_shock_that_forces_nobody_is_forced_all_the_same() -> None:
+    quiet = followed()
+    quiet.forced[A] = 0.0
+    found = spread(quiet, np.array([A]), np.array([FALL]), shock=0.02)
+    assert found.first.tolist() == [0.0]
+    assert found.forced[0] == pytest.approx([0.0, 80.0, 40.0])
+
+
+def test_symbols_follow_in_the_direction_of_the_move() -> None:
+    found = spread(followed(), np.array([A]), np.array([RISE]), shock=0.02)
+    assert found.total.tolist() == [0.0]
+
+
+def test_leaders_do_not_follow_who_follows_them() -> None:
+    found = spread(followed(), np.array([B]), np.array([FALL]), shock=0.01)
+    assert found.forced[0] == pytest.approx([0.0, 80.0, 50.0])
+    assert found.after_s.tolist() == [[np.inf, 0.0, 2.0]]
 
 
 def test_no_symbols_and_no_pools_are_no_trouble() -> None:
