@@ -1,14 +1,18 @@
 """Who did it: the accounts behind the counts of recent bins, exact within a bounded memory."""
 
 from collections import deque
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import State
-from monitor.columns import ACCOUNT_MASK, Interner, Recoding
+from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, Interner, Recoding
+
+CHUNK_BINS: Final = 32  # bins that are sorted together, so that a stream is found without a scan
+_NONE: Final = np.empty(0, np.int64)
 
 
 @dataclass(frozen=True, slots=True)
@@ -20,6 +24,23 @@ class AccountCount:
     share: float
 
 
+@dataclass(frozen=True, slots=True)
+class _Chunk:
+    """The sorted keys of all bins from first to last that held anything."""
+
+    first: int
+    last: int
+    keys: NDArray[np.int64]
+
+    def accounts(self, streams: NDArray[np.int64]) -> NDArray[np.int64]:
+        """(n,) account of each event of some streams."""
+        starts = np.searchsorted(self.keys, streams)
+        sizes = np.searchsorted(self.keys, streams + (1 << ACCOUNT_BITS)) - starts
+        ends = np.cumsum(sizes)
+        at = np.arange(int(ends[-1])) + np.repeat(starts - ends + sizes, sizes)
+        return np.asarray(self.keys[at] & ACCOUNT_MASK)
+
+
 class AccountRing:
     """The keys of the last bins: at most `bins_max` of them and `events_max` events."""
 
@@ -27,6 +48,8 @@ class AccountRing:
         self.bins_max = bins_max
         self.events_max = events_max
         self._bins: deque[tuple[int, NDArray[np.int64]]] = deque()
+        self._chunks: deque[_Chunk] = deque()
+        self._loose: list[tuple[int, NDArray[np.int64]]] = []  # bins since the last chunk
         self._events = 0
 
     def append(self, bin_index: int, keys: NDArray[np.int64]) -> None:
@@ -34,38 +57,45 @@ class AccountRing:
         if keys.size:
             self._bins.append((bin_index, keys))
             self._events += keys.size
+            self._group(bin_index, keys)
         while self._bins and (
             self._bins[0][0] <= bin_index - self.bins_max or self._events > self.events_max
         ):
             self._events -= self._bins.popleft()[1].size
+        oldest = self._bins[0][0] if self._bins else bin_index + 1
+        while self._chunks and self._chunks[0].first < oldest:
+            self._chunks.popleft()
+
+    def _group(self, bin_index: int, keys: NDArray[np.int64]) -> None:
+        self._loose.append((bin_index, keys))
+        if len(self._loose) == CHUNK_BINS:
+            first, last = self._loose[0][0], self._loose[-1][0]
+            self._chunks.append(_Chunk(first, last, _sorted(k for _, k in self._loose)))
+            self._loose = []
 
     def top(
         self,
-        streams: Iterable[int],
+        groups: Iterable[Iterable[int]],
         bins: range,
         accounts: Interner,
         *,
         limit: int = 5,
-    ) -> list[AccountCount]:
-        """The busiest accounts of some streams (keys without their account) in some bins."""
-        keys = np.concatenate([np.empty(0, np.int64), *self.within(bins)])
-        wanted = np.unique(np.fromiter(streams, np.int64))
-        if not wanted.size:
-            return []
-        found = keys & ~ACCOUNT_MASK
-        at = np.searchsorted(wanted, found).clip(max=wanted.size - 1)  # no sorting of the keys
-        of_streams = keys[wanted[at] == found] & ACCOUNT_MASK
-        codes, counts = np.unique(of_streams, return_counts=True)
-        if not codes.size:
-            return []
-        least = np.sort(counts)[-min(limit, counts.size)]
-        ranked = sorted(
-            (-int(count), accounts.names[code])
-            for code, count in zip(codes, counts, strict=True)
-            if count >= least and code
-        )
-        total = of_streams.size
-        return [AccountCount(name, -n, round(-n / total, 4)) for n, name in ranked[:limit]]
+    ) -> list[list[AccountCount]]:
+        """Of each group of streams (keys without their account), the busiest accounts in some
+        bins."""
+        wanted = [np.unique(np.fromiter(streams, np.int64)) for streams in groups]
+        parts = self._sorted(bins) if any(streams.size for streams in wanted) else []
+        return [
+            _busiest([part.accounts(streams) for part in parts if streams.size], accounts, limit)
+            for streams in wanted
+        ]
+
+    def _sorted(self, bins: range) -> list[_Chunk]:
+        """Chunks that hold just these bins."""
+        whole = [part for part in self._chunks if part.first in bins and part.last in bins]
+        first, last = (whole[0].first, whole[-1].last) if whole else (bins.stop, bins.stop)
+        apart = self.within(range(bins.start, first)) + self.within(range(last + 1, bins.stop))
+        return [*whole, _Chunk(bins.start, bins.stop, _sorted(apart))]
 
     def within(self, bins: range) -> list[NDArray[np.int64]]:
         """The keys of each of some bins that held anything and is not forgotten."""
@@ -74,7 +104,7 @@ class AccountRing:
     def of(self, bin_index: int) -> NDArray[np.int64]:
         """The keys of one bin; none where it held nothing or is forgotten."""
         found = (keys for known, keys in reversed(self._bins) if known == bin_index)
-        return next(found, np.empty(0, np.int64))
+        return next(found, _NONE)
 
     def keys(self) -> list[NDArray[np.int64]]:
         """All remembered keys, for whoever must know which codes are in use."""
@@ -82,14 +112,21 @@ class AccountRing:
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""
-        self._bins = deque((b, recoding.apply(keys)) for b, keys in self._bins)
+        self._replace([(b, recoding.apply(keys)) for b, keys in self._bins])
+
+    def _replace(self, bins: list[tuple[int, NDArray[np.int64]]]) -> None:
+        self._bins = deque(bins)
+        self._chunks.clear()
+        self._loose = []
+        for bin_index, keys in bins:
+            self._group(bin_index, keys)
 
     def state(self) -> State:
         """Bins, their sizes, and all keys end to end."""
         return {
             "bins": np.array([b for b, _ in self._bins], np.int64),
             "sizes": np.array([keys.size for _, keys in self._bins], np.int64),
-            "keys": np.concatenate([np.empty(0, np.int64), *self.keys()]),
+            "keys": np.concatenate([_NONE, *self.keys()]),
         }
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
@@ -97,5 +134,28 @@ class AccountRing:
         keys = np.asarray(state["keys"], dtype=np.int64)
         parts = np.split(keys, np.cumsum(np.asarray(state["sizes"], np.int64))[:-1])
         bins = np.asarray(state["bins"], np.int64).tolist()
-        self._bins = deque(zip(bins, parts, strict=True) if bins else ())
+        self._replace(list(zip(bins, parts, strict=True)) if bins else [])
         self._events = keys.size
+
+
+def _sorted(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
+    return np.sort(np.concatenate([_NONE, *parts]))
+
+
+def _busiest(
+    parts: Sequence[NDArray[np.int64]], accounts: Interner, limit: int
+) -> list[AccountCount]:
+    """parts: account of each event. Of several that are as busy, the first by name."""
+    found = np.bincount(np.concatenate([_NONE, *parts]))
+    codes = np.flatnonzero(found)
+    if not codes.size:
+        return []
+    counts = found[codes]
+    least = np.sort(counts)[-min(limit, counts.size)]
+    ranked = sorted(
+        (-int(count), accounts.names[code])
+        for code, count in zip(codes, counts, strict=True)
+        if count >= least and code
+    )
+    total = int(counts.sum())
+    return [AccountCount(name, -n, round(-n / total, 4)) for n, name in ranked[:limit]]

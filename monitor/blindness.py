@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from detectors.base import Bools, Frame, Verdict
 from detectors.clock_skew import ClockSkew
 from detectors.feed_gap import FeedGap
-from detectors.level import Level
+from detectors.level import LevelSignal
 from monitor.events import Kind
 from monitor.feeds import FeedRoster
 from monitor.incidents import FEED
@@ -84,7 +84,7 @@ class Blindness:
 
     def _fed(self, detector: Judge) -> bool:
         """Whether there ever was anything of what it needs."""
-        if isinstance(detector, Level):
+        if isinstance(detector, LevelSignal):
             return all(self.seen[Kind[kind.upper()]] for kind in INPUTS.get(detector.gauge, ()))
         feature = getattr(detector, "feature", None)
         return bool(self.seen.any() if feature is None else self.seen[Kind[feature.upper()]])
@@ -109,7 +109,7 @@ def _why_mute(judge: Judge, *, torn: bool) -> Reason | None:
         return "warming_up"
     if torn and judge.signal not in (*FEED, "drift"):
         return "silent"
-    return "stale" if isinstance(judge, Level | ClockSkew) else None
+    return "stale" if isinstance(judge, LevelSignal | ClockSkew) else None
 
 
 def _warm(judge: Judge) -> bool:

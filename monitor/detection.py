@@ -10,9 +10,9 @@ from numpy.typing import NDArray
 from detectors.base import BLOCK, Detector, Frame, State, Verdict, nest, unnest
 from detectors.burst import Bursts
 from detectors.correlated import CorrelatedTest
-from detectors.level import Level
+from detectors.level import LevelSignals
 from detectors.options import BurstOptions
-from detectors.registry import BURSTS, DETECTORS
+from detectors.registry import BURSTS, DETECTORS, LEVELS
 from detectors.tail import MAXIMA_S
 from monitor.accounts import AccountRing
 from monitor.blindness import Blindness, Judge, Reason, unheard
@@ -102,13 +102,12 @@ class Detection:
         self.market = Market(names, bin_ns=burst.bin_ns, positions_max=positions_max)
         features = {signal: what for signal, what in BURSTS.items() if signal not in disabled}
         self.bursts = Bursts(features, burst)
+        wanted = [name for name in DETECTORS if name.partition(".")[0] not in disabled]
+        self.levels = LevelSignals({n: LEVELS[n] for n in wanted if n in LEVELS}, burst)
         self.detectors: dict[str, Detector] = {
-            name: make(burst)
-            for name, make in DETECTORS.items()
-            if name not in BURSTS and name.partition(".")[0] not in disabled
+            name: DETECTORS[name](burst) for name in wanted if name not in {**BURSTS, **LEVELS}
         }
-        levels = sum(isinstance(detector, Level) for detector in self.detectors.values())
-        self.test = CorrelatedTest(len(features), burst, levels=levels)
+        self.test = CorrelatedTest(len(features), burst, levels=len(self.levels.options))
         self.ring = AccountRing(bins_max=burst.bins(300.0), events_max=2_000_000)
         self.desk = Desk(venue, desk, self._linked)
         self._lookout = Lookout(self.roster, desk)
@@ -155,6 +154,7 @@ class Detection:
             if verdict.silent is not None:
                 frame = unheard(frame, verdict.silent)
         verdicts += self.bursts.update(frame)
+        verdicts += self.levels.update(frame).values()
         verdicts += [
             part.update(frame) for name, part in self.detectors.items() if name not in FEED
         ]
@@ -197,7 +197,7 @@ class Detection:
         """Who gives each verdict, in the order of verdicts."""
         first: dict[str, Judge] = {n: self.detectors[n] for n in FEED if n in self.detectors}
         rest = {name: part for name, part in self.detectors.items() if name not in FEED}
-        return {**first, **self.bursts.alone(), **rest}
+        return {**first, **self.bursts.alone(), **self.levels.alone(), **rest}
 
     def _trust(self, case: Case) -> dict[str, float | str | list[str]]:
         symbols = sorted({seen.symbol for seen in case.streams} & self._names.symbols.keys())
@@ -237,7 +237,7 @@ class Detection:
 
     def _taught(self) -> dict[str, _Taught]:
         """The parts that quiet flow calibrates."""
-        taught: dict[str, _Taught] = dict(self.bursts.alone())
+        taught: dict[str, _Taught] = {**self.bursts.alone(), **self.levels.alone()}
         taught |= {n: part for n, part in self.detectors.items() if isinstance(part, _Taught)}
         return taught | {"test": self.test}
 
@@ -263,6 +263,7 @@ class Detection:
         parts: dict[str, _Part] = {f"detector:{n}": part for n, part in self.detectors.items()}
         parts |= {
             "bursts": self.bursts,
+            "levels": self.levels,
             "test": self.test,
             "roster": self.roster,
             "ring": self.ring,

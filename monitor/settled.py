@@ -11,9 +11,10 @@ from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
 from monitor.events import Kind
 from monitor.feeds import Feed
 from monitor.partial import PartialFrame
-from monitor.rows import CELL_BITS, Rows, cells, units
+from monitor.rows import CELL_BITS, WIDTH, Rows, cells, units
 
 BEFORE_ALL: Final = np.iinfo(np.int64).min
+_TOLD: Final = {Kind.FILL: 2}  # columns in use, of kinds with few
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,9 +77,10 @@ NO_CHANGES: Final = Changes(_NO_ROWS, _NO_ROWS, _NO_ROWS)
 
 def settle(keys: NDArray[np.int64], partial: PartialFrame, row_of: NDArray[np.int64]) -> Settled:
     """Bring the rows of a closed bin into order. row_of: symbol code -> row, negative: refused."""
-    facts = _by_kind(partial.facts, row_of)
+    kinds = _by_kind(partial.facts, row_of)
+    books = kinds.pop(Kind.BOOK, None)  # in no order: each says what it is about
+    facts = {kind: _in_order(kind, told) for kind, told in kinds.items()}
     changes, ts = _changes(partial.depth, row_of)
-    books = facts.pop(Kind.BOOK, None)
     if books is None:
         return Settled(keys, changes, None, None, facts, partial.feeds)
     snapshots, taken_ns = _snapshots(books)
@@ -94,15 +96,23 @@ def _by_kind(rows: Rows, row_of: NDArray[np.int64]) -> dict[Kind, Facts]:
     if not rows.size:
         return {}
     row = row_of[rows.keys >> ACCOUNT_BITS & SYMBOL_MASK]
-    kinds = rows.keys >> KIND_SHIFT
-    order = np.lexsort((*rows.values.T, rows.ts, row, kinds))
-    order = order[row[order] >= 0]
+    kinds = np.where(row >= 0, rows.keys >> KIND_SHIFT, len(Kind))
     found = {}
-    for kind in np.unique(kinds[order]).tolist():
-        at = order[kinds[order] == kind]
+    for kind in np.flatnonzero(np.bincount(kinds, minlength=len(Kind))[: len(Kind)]).tolist():
+        at = np.flatnonzero(kinds == kind)
         account = rows.keys[at] & ACCOUNT_MASK
         found[Kind(kind)] = Facts(row[at], account, rows.ts[at], rows.values[at])
     return found
+
+
+def _in_order(kind: Kind, told: Facts) -> Facts:
+    """By symbol, then by time; what is told of one moment by what it says."""
+    order = np.lexsort((told.ts, told.row))
+    row, ts = told.row[order], told.ts[order]
+    if ((row[1:] == row[:-1]) & (ts[1:] == ts[:-1])).any():
+        columns = told.values.T[: _TOLD.get(kind, WIDTH)]
+        order = np.lexsort((*columns, told.ts, told.row))
+    return Facts(told.row[order], told.account[order], told.ts[order], told.values[order])
 
 
 def _changes(rows: Rows, row_of: NDArray[np.int64]) -> tuple[Changes, NDArray[np.int64]]:
@@ -120,26 +130,27 @@ def _some(changes: Changes, chosen: NDArray[np.bool_]) -> Changes:
 
 def _snapshots(books: Facts) -> tuple[Snapshots, NDArray[np.int64]]:
     """The last book of each symbol in the bin, and (k,) when it was taken."""
-    last = books.last()
-    latest = np.zeros(int(books.row.max()) + 1, np.int64)
-    latest[last.row] = last.ts
-    current = (books.ts == latest[books.row]) & (books.values[:, 0] >= 0.0)
+    latest = np.full(int(books.row.max()) + 1, BEFORE_ALL)
+    np.maximum.at(latest, books.row, books.ts)
+    rows = np.flatnonzero(latest > BEFORE_ALL)
+    current = books.ts == latest[books.row]
+    begins = books.values[:, 0] < 0.0  # a book's own row, before its levels
+    several = np.count_nonzero(current & begins) > rows.size
+    current &= ~begins
     row, values = books.row[current], books.values[current, :3]
-    if row.size:  # two books of one symbol at one moment are taken as one
+    if several and row.size:  # two books of one symbol at one moment are taken as one
         whole = np.unique(np.column_stack([row, values]), axis=0)
         row, values = whole[:, 0].astype(np.int64), whole[:, 1:]
     side, cell = values[:, 0].astype(np.int64), cells(values[:, 1])
     priced = cell >= 0
     row, side, cell, values = row[priced], side[priced], cell[priced], values[priced]
-    worst = np.full((last.row.size, 2), -1, np.int64)
-    at = np.searchsorted(last.row, row)
-    bids = side == 0
-    far = np.full(last.row.size, np.iinfo(np.int64).max)
-    np.minimum.at(far, at[bids], cell[bids])
-    worst[:, 0] = np.where(far == np.iinfo(np.int64).max, -1, far)
-    np.maximum.at(worst[:, 1], at[~bids], cell[~bids])
+    nowhere = np.iinfo(np.int64).max
+    bids, far = side == 0, np.full((latest.size, 2), (nowhere, -1))
+    np.minimum.at(far[:, 0], row[bids], cell[bids])
+    np.maximum.at(far[:, 1], row[~bids], cell[~bids])
+    worst = np.where(far == nowhere, -1, far)[rows]
     levels = Changes(row, side << CELL_BITS | cell, units(values[:, 1], values[:, 2]))
-    return Snapshots(last.row, levels, worst), last.ts
+    return Snapshots(rows, levels, worst), latest[rows]
 
 
 def reduced(partial: PartialFrame) -> PartialFrame:

@@ -31,11 +31,12 @@ class Witnesses:
         those that have most of what they are made of."""
         found = []
         bins = range(case.onset_bin, case.active_bin + 1)
-        for signal in dict.fromkeys(seen.signal for seen in case.streams):
-            streams = self._streams(case, signal)
+        signals = list(dict.fromkeys(seen.signal for seen in case.streams))
+        streams = [self._streams(case, signal) for signal in signals]
+        busiest = self._ring.top(streams, bins, self._names.accounts)
+        for signal, accounts in zip(signals, busiest, strict=True):
             found += [
-                AccountEvidence(top.account, signal, top.share, top.count)
-                for top in self._ring.top(streams, bins, self._names.accounts)
+                AccountEvidence(top.account, signal, top.share, top.count) for top in accounts
             ]
             found += self._holders(case, signal, at_bin)
         return found

@@ -201,3 +201,21 @@ def test_cells_are_two_basis_points_wide_and_prices_beyond_belief_have_none() ->
     assert (at[2:] == -1).all()
     begins: NDArray[np.float64] = cell_price(at[:2])
     assert ((begins <= price[:2]) & (price[:2] < begins * (1 + 2.1e-4))).all()
+
+
+def test_a_book_that_was_found_as_it_is_needs_no_second_look() -> None:
+    """Books are only looked at again where something happened; restored ones all are."""
+    rng = np.random.default_rng(3)
+    depth, nobody = kept(bins(QUOTES)), np.empty(0, np.int64)
+    for _ in range(30):
+        price = 100.0 + rng.normal(0.0, 0.3, 2)
+        events = [order(price[0], 1), order(price[1], 1, side="sell")][: int(rng.integers(3))]
+        for settled in bins(events) if events else []:
+            depth.apply(settled)
+        again = Depth()
+        again.restore(depth.state())
+        for one in (depth, again):
+            one.settle(nobody, nobody, 0.9)
+        assert depth.bands().tolist() == again.bands().tolist()
+        for name, array in depth.state().items():
+            assert array.tobytes() == again.state()[name].tobytes(), name

@@ -7,7 +7,6 @@ from itertools import chain
 import numpy as np
 import pytest
 
-from detectors.registry import DETECTORS
 from monitor.columns import NAMES_SLACK
 from monitor.config import Config, Input
 from monitor.incidents import Incident
@@ -46,7 +45,7 @@ def venue(scenario: str = "cascade", *, seconds: float = 150.0, onset_s: float =
 def levels(pipeline: Pipeline) -> dict[str, bytes]:
     """The state of the market and of what judges it, but for codes, which are our own."""
     state = pipeline.detection.state()
-    names = ("market.", *(f"detector:{name}" for name in DETECTORS))
+    names = ("market.", "levels.")
     codes = (
         *("market.risk.exposure.key", "market.risk.found.who", "market.apart.found.who"),
         *("market.risk.related.who", "market.risk.related.told_who"),

@@ -16,7 +16,7 @@ from typing import Final
 import numpy as np
 
 from detectors.base import Bools, Floats, Ints
-from monitor.market.depth import CELLS, Depth
+from monitor.market.depth import Depth
 from monitor.market.exposure import Exposure
 from monitor.rows import CELL, QUOTE_UNITS
 
@@ -29,9 +29,6 @@ WEIGHTS: Final = np.minimum(1.0, (NEAR / DISTANCES) ** 2)
 FALL, RISE = 0, 1  # directions: a fall forces longs, who sell to bids; a rise shorts
 PRESSURE_MAX: Final = 10.0  # beyond, more is no worse; a side without a book is that
 _EDGES: Final = np.concatenate([DISTANCES, [np.inf]])
-_STEPS: Final = np.arange(DISTANCES_CELLS[-1])
-_OUTWARD: Final = np.stack([-_STEPS, _STEPS])  # bids lie below the touch, asks above
-_STARTS: Final = np.array([0, *DISTANCES_CELLS[:-1]])
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,13 +103,7 @@ def forced_by_distance(
 def depth_by_distance(depth: Depth, rows: Ints) -> Floats:
     """(n, 2, K) quote currency that bids, and asks, of some symbols hold within each distance of
     the touch; NaN where no book is known."""
-    touch = depth.touch[rows]
-    first = np.stack([touch + 2 * CELLS * rows, touch - 1 + 2 * CELLS * rows + CELLS], axis=1)
-    lowest = (2 * rows[:, None] + np.arange(2)) * CELLS
-    outward = first[..., None] + _OUTWARD
-    at = np.clip(outward, lowest[..., None], lowest[..., None] + CELLS - 1)
-    shells = np.add.reduceat(depth.grid.reshape(-1).take(at), _STARTS, axis=2)
-    sums = shells.cumsum(axis=2) / QUOTE_UNITS
+    sums = depth.shells(rows, DISTANCES_CELLS).cumsum(axis=2) / QUOTE_UNITS
     return np.where(depth.base[rows][:, None, None] >= 0, sums, np.nan)
 
 

@@ -6,13 +6,14 @@ can rest on the wrong side of the touch, and is then removed. How much had to be
 was added, says how far the book can be trusted.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
-from detectors.base import Floats, State, pack, unpack
+from detectors.base import Floats, Ints, State, pack, unpack
 from monitor.rows import CELL_BITS, CELL_MASK, QUOTE_UNITS
 from monitor.settled import Changes, Settled, Snapshots
 
@@ -22,9 +23,7 @@ SEARCH: Final = 40  # cells around the last touch in which the next is looked fo
 BANDS_CELLS: Final = (5, 10, 25, 50)  # 10, 20, 50 and 100 basis points from the touch
 BANDS_BPS: Final = tuple(2 * cells for cells in BANDS_CELLS)
 MEND_MEMORY_S: Final = 600.0
-_REACH: Final = BANDS_CELLS[-1]
-_AROUND: Final = np.arange(-SEARCH, SEARCH)
-_OUTWARD: Final = np.arange(_REACH)
+_PAD: Final = CELLS  # cells before the first grid and after the last, that windows may reach into
 
 
 class Depth:
@@ -34,22 +33,37 @@ class Depth:
     base: (S,) the grid's first cell; -1 before anything was known.
     touch: (S,) boundary between bids and asks, as a place in the grid.
     added, mended: (S,) quote currency put into the book, and removed since it could not be there.
+    turn: counts what happens to books. changed: (S,) turn in which each last became another; what
+    was found out about it since then holds.
     """
 
     _STATE = ("base", "touch", "added", "mended")
 
     def __init__(self) -> None:
-        self.grid = np.zeros((0, 2, CELLS), np.int64)
         self.base = np.empty(0, np.int64)
         self.touch = np.empty(0, np.int64)
         self.added = np.empty(0)
         self.mended = np.empty(0)
+        self.turn = 0
+        self._lay(0)
+
+    def _lay(self, symbols: int) -> None:
+        """Empty grids; whatever was found out is to be found again."""
+        self._padded = np.zeros(symbols * 2 * CELLS + 2 * _PAD, np.int64)
+        self.grid = self._padded[_PAD:-_PAD].reshape(symbols, 2, CELLS)
+        self.turn += 1
+        self.changed = np.full(symbols, self.turn)
+        self._settled = self._banded = 0  # turns
+        self._centre = np.zeros(symbols, np.int64)
+        self._bands = np.full((symbols, 2, len(BANDS_CELLS)), np.nan)
 
     def resize(self, symbols: int) -> None:
         """Make room for symbols that are new."""
         missing = symbols - self.base.size
         if missing > 0:
-            self.grid = np.concatenate([self.grid, np.zeros((missing, 2, CELLS), np.int64)])
+            grid = self.grid
+            self._lay(symbols)
+            self.grid[: len(grid)] = grid
             self.base = np.concatenate([self.base, np.full(missing, -1)])
             self.touch = np.concatenate([self.touch, np.full(missing, MIDDLE)])
             self.added = np.concatenate([self.added, np.zeros(missing)])
@@ -57,6 +71,7 @@ class Depth:
 
     def apply(self, settled: Settled) -> None:
         """Take in one bin."""
+        self.turn += 1
         self._add(settled.before)
         if settled.snapshots is not None:
             self._replace(settled.snapshots)
@@ -66,23 +81,24 @@ class Depth:
     def _add(self, changes: Changes) -> None:
         if not changes.row.size:
             return
-        self._begin(changes)
-        row, place = changes.row, (changes.cell & CELL_MASK) - self.base[changes.row]
-        inside = (place >= 0) & (place < CELLS)
+        row, change = changes.row, changes.change
+        self.changed[row] = self.turn
+        base = self.base[row]
+        if base.min() < 0:
+            self._begin(changes)
+            base = self.base[row]
+        place = (changes.cell & CELL_MASK) - base
         flat = (row * 2 + (changes.cell >> CELL_BITS)) * CELLS + place
-        cells = self.grid.reshape(-1)
-        if inside.all():
-            np.add.at(cells, flat, changes.change)
-        else:
-            flat = flat[inside]
-            np.add.at(cells, flat, changes.change[inside])
-        self._floor(flat)
-        more = np.maximum(changes.change, 0)
         total = np.zeros(self.base.size, np.int64)
-        np.add.at(total, row, more)
+        np.add.at(total, row, np.maximum(change, 0))
         self.added += total / QUOTE_UNITS
+        if place.min() < 0 or place.max() >= CELLS:
+            inside = (place >= 0) & (place < CELLS)
+            flat, change = flat[inside], change[inside]
+        np.add.at(self.grid.reshape(-1), flat, change)
+        self._floor(flat)
 
-    def _floor(self, flat: NDArray[np.int64]) -> None:
+    def _floor(self, flat: Ints) -> None:
         """What left the book and was never seen to enter it leaves nothing behind."""
         cells = self.grid.reshape(-1)
         below = flat[cells[flat] < 0]
@@ -94,8 +110,6 @@ class Depth:
     def _begin(self, changes: Changes) -> None:
         """Lay the grid of a symbol around the first prices that are seen of it."""
         new = np.flatnonzero(self.base[changes.row] < 0)
-        if not new.size:
-            return
         rows, cells = changes.row[new], changes.cell[new] & CELL_MASK
         for row in np.unique(rows).tolist():  # once in a symbol's life
             own = np.sort(cells[rows == row])
@@ -103,66 +117,74 @@ class Depth:
 
     def _replace(self, snapshots: Snapshots) -> None:
         """What a book tells, up to its farthest level on each side, replaces what was known."""
-        self._begin(snapshots.levels)
+        if snapshots.levels.row.size:
+            self._begin(snapshots.levels)
         known = self.base[snapshots.row] >= 0
-        rows = snapshots.row[known]
-        worst = snapshots.worst[known] - self.base[rows][:, None]
-        empty = snapshots.worst[known] < 0
-        places = np.arange(CELLS)
-        bids = (places > worst[:, :1]) | empty[:, :1]
-        asks = (places < worst[:, 1:]) | empty[:, 1:]
-        told = np.stack([bids, asks], axis=1)
-        edge = np.take_along_axis(self.grid[rows], np.clip(worst, 0, CELLS - 1)[..., None], axis=2)
-        self.grid[rows] = np.where(told, 0, self.grid[rows])
-        side = np.arange(2)
+        rows, worst = snapshots.row[known], snapshots.worst[known]
+        self.changed[rows] = self.turn
+        empty, worst = worst < 0, worst - self.base[rows][:, None]
+        side, at = np.arange(2), np.clip(worst, 0, CELLS - 1)
         within = (worst >= 0) & (worst < CELLS) & ~empty
-        at = np.clip(worst, 0, CELLS - 1)
+        least = np.where(within, self.grid[rows[:, None], side, at], 0)
+        bids_from = np.where(empty[:, 0], 0, np.clip(worst[:, 0] + 1, 0, CELLS))
+        asks_to = np.where(empty[:, 1], CELLS, np.clip(worst[:, 1], 0, CELLS))
+        for row, bid, ask in zip(rows.tolist(), bids_from.tolist(), asks_to.tolist(), strict=True):
+            self.grid[row, 0, bid:] = 0  # a loop over slices: a mask over whole grids is far slower
+            self.grid[row, 1, :ask] = 0
         self.grid[rows[:, None], side, at] *= ~within  # the edge cell is told in part
         self._add(snapshots.levels)
-        least = np.where(within, edge[..., 0], 0)
         now = self.grid[rows[:, None], side, at]
         self.grid[rows[:, None], side, at] = np.maximum(now, least)
 
-    def settle(self, traded: NDArray[np.int64], cells: NDArray[np.int64], memory: float) -> None:
+    def settle(self, traded: Ints, cells: Ints, memory: float) -> None:
         """Find the touch and remove what cannot be. traded, cells: rows, and where they traded
         last; memory: share of the older sums of added and mended that is kept."""
-        active = np.flatnonzero(self.base >= 0)
-        if not active.size:
-            return
         centre = self.touch.copy()
         known = self.base[traded] >= 0
         centre[traded[known]] = cells[known] - self.base[traded[known]]
         centre = np.clip(centre, SEARCH, CELLS - SEARCH - 1)
-        window = centre[active, None] + _AROUND
-        bids = self.grid[active[:, None], 0, window]
-        asks = self.grid[active[:, None], 1, window]
-        crossed = bids[:, ::-1].cumsum(axis=1)[:, ::-1]
-        below = asks.cumsum(axis=1)
-        crossed[:, 1:] += below[:, :-1]
-        least = crossed == crossed.min(axis=1, keepdims=True)
-        first = least.argmax(axis=1)
-        last = 2 * SEARCH - 1 - least[:, ::-1].argmax(axis=1)
-        some = (bids > 0).any(axis=1) | (asks > 0).any(axis=1)
-        found = window[np.arange(active.size), (first + last + 1) // 2]
-        self.touch[active] = np.where(some, found, centre[active])
-        self._mend(active)
+        # A book that is as it was is settled as it was.
+        news = (self.changed > self._settled) | (centre != self._centre)
+        rows = np.flatnonzero(news & (self.base >= 0))
+        self._centre, self._settled = centre, self.turn
+        self.turn += 1
+        if rows.size:
+            start = centre[rows] - SEARCH
+            bids = self._cells(rows, 0, start, 2 * SEARCH)
+            asks = self._cells(rows, 1, start, 2 * SEARCH)
+            touch = start + _touch(bids, asks)
+            self.changed[rows[touch != self.touch[rows]]] = self.turn
+            self.touch[rows] = touch
+            self._mend(rows)
         self.added *= memory
         self.mended *= memory
-        self._recentre(active)
+        self._recentre(rows)
 
-    def _mend(self, active: NDArray[np.intp]) -> None:
+    def _cells(self, rows: Ints, side: int, start: Ints, width: int) -> Ints:
+        """(n, width) cells of one side from a place on; what is beyond the grid is not its own."""
+        first = _PAD + (rows * 2 + side) * CELLS + start
+        return np.asarray(sliding_window_view(self._padded, width)[first])
+
+    def _mend(self, rows: Ints) -> None:
         """Remove depth more than a cell on the wrong side of the touch."""
-        window = np.clip(self.touch[active, None] + _AROUND, 0, CELLS - 1)
-        for side, wrong in ((0, _AROUND > 0), (1, _AROUND < -1)):
-            held = self.grid[active[:, None], side, window]
-            ghosts = np.where(wrong, held, 0)
-            if ghosts.any():
-                self.grid[active[:, None], side, window] = held - ghosts
-                self.mended[active] += ghosts.sum(axis=1) / QUOTE_UNITS
+        for side, begin, end in ((0, 1, SEARCH), (1, -SEARCH, -1)):
+            start = self.touch[rows] + begin
+            held = self._cells(rows, side, start, end - begin)
+            at, place = np.divmod(np.flatnonzero(held > 0), end - begin)
+            place += start[at]
+            own = (place >= 0) & (place < CELLS)
+            at, place = at[own], place[own]
+            if at.size:
+                row = rows[at]
+                ghosts = np.zeros(self.base.size, np.int64)
+                np.add.at(ghosts, row, self.grid[row, side, place])
+                self.mended += ghosts / QUOTE_UNITS
+                self.grid[row, side, place] = 0
+                self.changed[row] = self.turn
 
-    def _recentre(self, active: NDArray[np.intp]) -> None:
+    def _recentre(self, rows: Ints) -> None:
         """Move the grid of a symbol whose touch has come far from the middle."""
-        far = active[np.abs(self.touch[active] - MIDDLE) > CELLS // 4]
+        far = rows[np.abs(self.touch[rows] - MIDDLE) > CELLS // 4]
         for row in far.tolist():  # seldom: a price has moved by 5 %
             shift = int(self.touch[row]) - MIDDLE
             moved = np.zeros((2, CELLS), np.int64)
@@ -173,16 +195,32 @@ class Depth:
             self.grid[row] = moved
             self.base[row] += shift
             self.touch[row] = MIDDLE
+            self.changed[row] = self.turn
+
+    def shells(self, rows: Ints, edges: Sequence[int]) -> Ints:
+        """(n, 2, K) what bids, and asks, of some symbols hold between one distance from the touch
+        and the next, from 0 on, in units. edges: (K,) distances in cells, ascending."""
+        reach = edges[-1]
+        outward = np.array([0, *edges[:-1]])
+        inward = reach - np.array(edges)[::-1]
+        touch = self.touch[rows]
+        parts = []
+        for side, start, steps in ((0, touch - reach + 1, inward), (1, touch - 1, outward)):
+            held = self._cells(rows, side, start, reach)
+            over = np.flatnonzero((start < 0) | (start + reach > CELLS))
+            place = start[over, None] + np.arange(reach)
+            held[over] *= (place >= 0) & (place < CELLS)
+            parts.append(np.add.reduceat(held, steps, axis=1))
+        return np.stack([parts[0][:, ::-1], parts[1]], axis=1)
 
     def bands(self) -> Floats:
         """(S, 2, len(BANDS_CELLS)) quote currency that rests within each distance of the touch;
         NaN where no book is known."""
-        rows = np.arange(self.base.size)[:, None]
-        asks = np.clip(self.touch[:, None] - 1 + _OUTWARD, 0, CELLS - 1)
-        bids = np.clip(self.touch[:, None] - _OUTWARD, 0, CELLS - 1)
-        both = np.stack([self.grid[rows, 0, bids], self.grid[rows, 1, asks]], axis=1)
-        sums = both.cumsum(axis=2)[..., [cells - 1 for cells in BANDS_CELLS]]
-        return np.where(self.base[:, None, None] >= 0, sums / QUOTE_UNITS, np.nan)
+        rows = np.flatnonzero((self.changed > self._banded) & (self.base >= 0))
+        bands = self._bands.copy()
+        bands[rows] = self.shells(rows, BANDS_CELLS).cumsum(axis=2) / QUOTE_UNITS
+        self._bands, self._banded = bands, self.turn
+        return bands
 
     def drift(self) -> Floats:
         """(S,) share of what was added that had to be mended: 0 is a book without a gap."""
@@ -196,5 +234,22 @@ class Depth:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, self._STATE, state)
-        self.grid = np.zeros((self.base.size, 2, CELLS), np.int64)
+        self._lay(self.base.size)
         self.grid.reshape(-1)[np.asarray(state["held"], np.int64)] = state["depth"]
+
+
+def _touch(bids: Ints, asks: Ints) -> Ints:
+    """(n,) where bids end and asks begin in windows of cells, (n, W); the middle of all places that
+    leave as little as can be on the wrong side. Where nothing rests, the middle of the window."""
+    width = bids.shape[1]
+    bid, ask = bids > 0, asks > 0
+    some_bid, some_ask = bid.any(axis=1), ask.any(axis=1)
+    first = np.where(some_bid, width - bid[:, ::-1].argmax(axis=1), 0)
+    last = np.where(some_ask, ask.argmax(axis=1), width - 1)
+    mixed = np.flatnonzero(first > last)
+    crossed = bids[mixed, ::-1].cumsum(axis=1)[:, ::-1]
+    crossed[:, 1:] += asks[mixed].cumsum(axis=1)[:, :-1]
+    least = crossed == crossed.min(axis=1, keepdims=True)
+    first[mixed] = least.argmax(axis=1)
+    last[mixed] = width - 1 - least[:, ::-1].argmax(axis=1)
+    return np.asarray(np.where(some_bid | some_ask, (first + last + 1) // 2, width // 2))

@@ -38,6 +38,7 @@ class Risk:
         self._seen: Survey | None = None
         self.crowd = np.empty(0)
         self.resting = np.empty((0, 2, len(DISTANCES)))
+        self._measured = np.empty(0, np.int64)  # turn of depth in which each was
         self.looks = 0
         self._found: list[tuple[int, Findings]] = [(0, nothing(0))]
 
@@ -48,6 +49,7 @@ class Risk:
         self.carry.resize(symbols)
         missing = np.full((symbols - len(self.resting), *self.resting.shape[1:]), np.nan)
         self.resting = np.concatenate([self.resting, missing])
+        self._measured = np.concatenate([self._measured, np.zeros(len(missing), np.int64)])
         del self._found[:-1]
 
     def apply(self, settled: Settled, depth: Depth, prices: Prices) -> None:
@@ -78,7 +80,9 @@ class Risk:
         turn = np.arange(self.looks % TURNS, len(self.resting), TURNS)
         pressed = np.flatnonzero(self._found[-1][1].weighed > PRESSED)
         rows = np.union1d(turn, pressed)
+        rows = rows[depth.changed[rows] > self._measured[rows]]  # else it is what it was
         self.resting[rows] = depth_by_distance(depth, rows)
+        self._measured[rows] = depth.turn
         self.looks += 1
 
     @property
@@ -124,6 +128,7 @@ class Risk:
         """Continue exactly where `state` was taken."""
         self.looks = int(state["looks"])
         self.resting = np.array(state["resting"], np.float64)
+        self._measured = np.zeros(len(self.resting), np.int64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
         self._found = [(int(state["look"]), Findings.restored(unnest("found", state)))]

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 
 from detectors.base import Floats, Frame
-from detectors.level import DELAY_S, WARM_UP_S, Level, LevelOptions
+from detectors.level import Level
+from detectors.level_bank import DELAY_S, WARM_UP_S, LevelOptions
 from detectors.options import BurstOptions
 from tests.detectors.flow import look
 
