@@ -54,9 +54,9 @@ class Evidence:
     alone: (V, T, n) venue-wide decades of the venue's own streams.
     mixture: (T, Q + 1) decades of the mixtures by signal, and over all signals last.
     joint: (T,) decades of signals together. together: (T, S) the symbols that these come from.
-    decades: (Q + L, T, S) of each stream of each signal, bursts before levels, its best among the
-    tests; -inf, no opinion.
-    loudest: (Q + L, T, S) their own scores. calibrated: what turns decades into venue-wide ones.
+    loudest: (Q + L, T, S) decades of each stream of each signal by itself, bursts before levels;
+    NaN, no opinion. cost: (T,) decades that it takes to be the loudest of all.
+    calibrated: what turns decades into venue-wide ones.
     """
 
     score: Floats
@@ -64,13 +64,13 @@ class Evidence:
     mixture: Floats
     joint: Floats
     together: Bools
-    decades: Floats
     loudest: Floats
+    cost: Floats
     calibrated: Callable[[Floats], Floats]
 
     def streams(self, at: int) -> Floats:
         """(Q + L, S) venue-wide decades of each stream of each signal in a bin."""
-        return self.calibrated(self.decades[:, at])
+        return self.calibrated(_capped(self.loudest[:, at]) - self.cost[at])
 
     def members(self, at: int) -> Bools:
         """(Q, S) streams that the mixture believes to be part of the anomaly in a bin."""
@@ -119,16 +119,15 @@ class CorrelatedTest:
         levels: L of them."""
         scores = np.stack([verdict.score for verdict in (*verdicts, *levels)])
         opinion = np.isfinite(scores)
-        each = np.count_nonzero(opinion, axis=2).T
+        each = np.add.reduce(opinion, axis=2, dtype=np.int64).T
         total = each.sum(axis=1, keepdims=True)
         heard = each[:, : len(verdicts)]
-        cost = np.log10(np.maximum(total, 1) * TESTS)
-        streams = np.where(opinion, np.minimum(scores, SCORE_MAX), -np.inf) - cost
+        cost = np.log10(np.maximum(total[:, 0], 1) * TESTS)
         counted = heard.sum(axis=1, keepdims=True)
         enough = np.concatenate([heard, counted], axis=1) >= STREAMS_MIN
         mixtures = np.where(enough, self._mixtures(first, verdicts), -np.inf)
         alone = [_alone(verdict.score, len(venue)) for verdict in venue]
-        best = streams.max(axis=(0, 2), initial=-np.inf)
+        best = _capped(np.fmax.reduce(scores, axis=(0, 2), initial=-np.inf)) - cost
         several, together = self.joint.update(scores)
         own = np.column_stack([best, several - np.log10(TESTS)])
         tests = np.concatenate([own, mixtures, *alone], axis=1)
@@ -139,7 +138,7 @@ class CorrelatedTest:
         ends = np.cumsum([1, 1, mixtures.shape[1], *(score.shape[1] for score in alone)])
         score, joint, mixture, *venues = np.split(calibrated(tests), ends[:-1], axis=1)
         evidence = Evidence(
-            score[:, 0], venues, mixture, joint[:, 0], together, streams, scores, calibrated
+            score[:, 0], venues, mixture, joint[:, 0], together, scores, cost, calibrated
         )
         if (first + len(raw)) % BLOCK == 0:
             self._learn()
@@ -240,6 +239,10 @@ def _calibrated(law: Callable[[Floats], Floats], decades: Floats) -> Floats:
 
 def _alone(score: Floats, detectors: int) -> Floats:
     """(T, n) decades of the venue's own streams, with the number of tests taken into account."""
-    known = np.where(np.isfinite(score), np.minimum(score, SCORE_MAX), -np.inf)
-    decades: Floats = known - np.log10(TESTS * max(detectors, 1))
+    decades: Floats = _capped(score) - np.log10(TESTS * max(detectors, 1))
     return decades
+
+
+def _capped(score: Floats) -> Floats:
+    """Decades up to the greatest that count; -inf where there is no opinion."""
+    return np.where(np.isfinite(score), np.minimum(score, SCORE_MAX), -np.inf)

@@ -55,13 +55,15 @@ class Joint:
             self.held = np.pad(self.held, ((0, 0), (0, missing)))
         if not symbols:
             return np.full(bins, -np.inf), np.zeros((bins, 0), bool)
-        news = np.clip(np.nan_to_num(scores, nan=0.0) - QUIET_DECADES, 0.0, STREAM_MAX)
+        news = np.fmax(scores - QUIET_DECADES, 0.0)  # no opinion is no news
+        np.minimum(news, STREAM_MAX, out=news)
         by_symbol = np.zeros((bins, symbols))
         several = np.zeros((bins, symbols), bool)
         for t in range(bins):  # each bin fades what the one before left
-            self.held = np.maximum(news[:, t], self.held * self._fade)
-            by_symbol[t] = self.held.sum(axis=0)
-            several[t] = np.count_nonzero(self.held > 0.1, axis=0) > 1
+            self.held *= self._fade
+            np.maximum(self.held, news[:, t], out=self.held)
+            self.held.sum(axis=0, out=by_symbol[t])
+            np.greater(np.add.reduce(self.held > 0.1, axis=0, dtype=np.int8), 1, out=several[t])
         few = max(1, round(float(np.sqrt(symbols))))
         top = np.sort(by_symbol, axis=1)[:, -few:]
         sums = np.stack([np.where(several, by_symbol, 0.0).max(axis=1), top.sum(axis=1)]) * LN10

@@ -68,7 +68,7 @@ def test_the_venue_of_these_tests_moves_every_gauge() -> None:
     assert np.isfinite(risk.seen.cascades.times).sum() >= 3
     assert np.isfinite(risk.crowd).sum() >= 3
     found = risk.found(2**62)
-    assert {GAUGES[gauge] for gauge in found.who[:, 0].tolist()} >= {
+    assert {GAUGES[gauge] for gauge in found.holders.who[:, 0].tolist()} >= {
         "long_leverage",
         "band_pressure",
     }
@@ -127,7 +127,7 @@ def test_forgetting_names_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> No
     found = market.run(traffic, market.shuffled(traffic, 2, 400.0))
     assert found.lines == expected.lines
     ours, theirs = (run.pipeline.detection.market.risk.found(2**62) for run in (found, expected))
-    assert ours.amount.tobytes() == theirs.amount.tobytes()
+    assert ours.holders.amount.tobytes() == theirs.holders.amount.tobytes()
 
 
 def test_positions_beyond_the_maximum_are_counted() -> None:

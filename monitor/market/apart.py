@@ -153,7 +153,7 @@ def stranded(
     who: list[Ints] = [np.empty((0, 4), np.int64)]
     amount: list[Floats] = [np.empty(0)]
     for number, row, price in asked:
-        at = held.of_symbol(row)
+        at = held.of_symbols(row, row + 1)
         size = np.abs(np.nan_to_num(margins.worth[at]))
         falls = _falls(held, margins, at, price / mark[row] - 1.0)
         of.append((number, row))

@@ -7,6 +7,7 @@ at entry, and at least on what a venue asks for at the moment of the change, at 
 """
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -23,6 +24,22 @@ GROUPS_SLACK: Final = 4_096  # numbers of pools that are no longer in use
 ADL: Final = LIQUIDATION_KINDS["adl"]
 _FLOATS: Final = ("position", "entry", "collateral", "leverage", "rate", "pool", "taken")
 _NONE: Final = np.empty(0, np.int64)
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """N positions at a moment. account, leverage: (N,) as in Exposure. sorted, order: (N,) their
+    keys, ascending, and the place of each."""
+
+    account: Ints
+    leverage: Floats
+    sorted: Ints
+    order: Ints
+
+    def of_symbol(self, row: int) -> Ints:
+        """Places of all positions of one symbol, in the order in which they were admitted."""
+        start, end = np.searchsorted(self.sorted, np.array([row, row + 1]) << ACCOUNT_BITS)
+        return np.sort(self.order[start:end])
 
 
 class Exposure:
@@ -81,12 +98,13 @@ class Exposure:
         near = np.minimum(np.searchsorted(self._sorted, key), self.key.size - 1)
         return np.where(self._sorted[near] == key, self._order[near], -1)
 
-    def of_symbol(self, row: int) -> Ints:
-        """Places of all positions of one symbol, in the order in which they were admitted."""
-        return self.of_symbols(row, row + 1)
+    def standing(self) -> "Standing":
+        """Who holds what now, whatever happens later."""
+        return Standing(self.account, self.leverage.copy(), self._sorted, self._order)
 
     def of_symbols(self, first: int, last: int) -> Ints:
-        """The same of all symbols from one up to, and without, another."""
+        """Places of all positions of the symbols from one up to, and without, another, in the order
+        in which they were admitted."""
         edges = np.array([first, last]) << ACCOUNT_BITS
         start, end = np.searchsorted(self._sorted, edges)
         return np.sort(self._order[start:end])

@@ -1,7 +1,8 @@
 """What a look found that an incident tells: who stands in a band, where a cascade would go."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
+from functools import cached_property
 from typing import Final
 
 import numpy as np
@@ -10,7 +11,7 @@ from numpy.typing import NDArray
 from detectors.base import Floats, Ints, State, pack
 from monitor.columns import Recoding
 from monitor.market.bands import DISTANCES, FALL, RISE, log_away
-from monitor.market.exposure import Exposure
+from monitor.market.exposure import Exposure, Standing
 from monitor.market.survey import SHOCK, Survey
 
 # Gauges whose accounts are known, by what is looked at.
@@ -25,6 +26,32 @@ PRESSED: Final = 0.05
 AMPLIFIED: Final = 1.2
 
 
+class Holders:
+    """Who stands behind levels, worked out when somebody asks: seldom, and it costs.
+
+    who: (n, 3) gauge, row and account. amount: (n, 2) quote currency of the account, and of all.
+    """
+
+    def __init__(self, work_out: Callable[[], tuple[Ints, Floats]]) -> None:
+        self._work_out = work_out
+
+    @cached_property
+    def _told(self) -> tuple[Ints, Floats]:
+        return self._work_out()
+
+    @property
+    def who(self) -> Ints:
+        return self._told[0]
+
+    @property
+    def amount(self) -> Floats:
+        return self._told[1]
+
+
+def _known(who: Ints, amount: Floats) -> Holders:
+    return Holders(lambda: (who, amount))
+
+
 @dataclass(frozen=True, slots=True)
 class Findings:
     """By symbol, (S,) each, and by account.
@@ -34,7 +61,6 @@ class Findings:
     due: what the next funding alone forces. times: amplification.
     path: (S, PATH_MAX) rows in the order in which a cascade reaches them, -1 none.
     after_s: (S, PATH_MAX) seconds after which it does, 0 where nothing delays it.
-    who: (n, 3) gauge, row and account. amount: (n, 2) quote currency of the account, and of all.
     """
 
     usual: Floats
@@ -48,29 +74,34 @@ class Findings:
     times: Floats
     path: Ints
     after_s: Floats
-    who: Ints
-    amount: Floats
+    holders: Holders
 
     def of(self, gauge: str, row: int) -> tuple[Ints, Floats]:
         """(n,) accounts and (n, 2) amounts that stand behind one symbol's level."""
         if gauge not in GAUGES:
             return np.empty(0, np.int64), np.empty((0, 2))
-        chosen = (self.who[:, 0] == GAUGES.index(gauge)) & (self.who[:, 1] == row)
-        return self.who[chosen, 2], self.amount[chosen]
+        who = self.holders.who
+        chosen = (who[:, 0] == GAUGES.index(gauge)) & (who[:, 1] == row)
+        return who[chosen, 2], self.holders.amount[chosen]
 
     def recoded(self, recoding: Recoding) -> "Findings":
         """The same after the name tables were compacted."""
-        who = self.who.copy()
+        who = self.holders.who.copy()
         who[:, 2] = recoding.accounts[who[:, 2]]
-        return replace(self, who=who)
+        return replace(self, holders=_known(who, self.holders.amount))
 
     def state(self) -> State:
-        return pack(self, self.__slots__)
+        return pack(self, _BY_SYMBOL) | pack(self.holders, ("who", "amount"))
 
     @staticmethod
     def restored(state: Mapping[str, NDArray[np.generic]]) -> "Findings":
         """What `state` gave."""
-        return Findings(**{name: np.array(state[name]) for name in Findings.__slots__})
+        holders = _known(np.array(state["who"], np.int64), np.array(state["amount"], np.float64))
+        by_symbol = {name: np.array(state[name]) for name in _BY_SYMBOL}
+        return Findings(**by_symbol, holders=holders)
+
+
+_BY_SYMBOL: Final = tuple(name for name in Findings.__slots__ if name != "holders")
 
 
 def nothing(symbols: int) -> Findings:
@@ -91,8 +122,7 @@ def nothing(symbols: int) -> Findings:
         unknown,
         path,
         np.zeros(path.shape),
-        none,
-        np.empty((0, 2)),
+        _known(none, np.empty((0, 2))),
     )
 
 
@@ -104,7 +134,7 @@ def find(held: Exposure, seen: Survey, crowd: Floats, last: Findings, look_s: fl
     usual[:, : last.usual.shape[1]] = last.usual
     moved = usual + look_s / USUAL_S * (leverage - usual)
     usual = np.where(np.isnan(usual), leverage, np.where(np.isnan(moved), usual, moved))
-    who, amount = _accounts(held, seen, crowd, leverage / usual)
+    unusual, standing = leverage / usual, held.standing()
     band = seen.pressure
     path, after_s = _paths(seen, symbols)
     return Findings(
@@ -119,8 +149,7 @@ def find(held: Exposure, seen: Survey, crowd: Floats, last: Findings, look_s: fl
         times=seen.cascades.times,
         path=path,
         after_s=after_s,
-        who=who,
-        amount=amount,
+        holders=Holders(lambda: _accounts(standing, seen, crowd, unusual)),
     )
 
 
@@ -141,7 +170,7 @@ def _paths(seen: Survey, symbols: int) -> tuple[Ints, Floats]:
     return path, after_s
 
 
-def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> tuple[Ints, Floats]:
+def _accounts(held: Standing, seen: Survey, crowd: Floats, unusual: Floats) -> tuple[Ints, Floats]:
     """Accounts of the worst symbols of each gauge; a loop over them, since they are few."""
     band, cascades = seen.pressure, seen.cascades
     who: list[Ints] = []
@@ -179,7 +208,7 @@ def _accounts(held: Exposure, seen: Survey, crowd: Floats, unusual: Floats) -> t
     return np.concatenate(who), np.concatenate(amount)
 
 
-def _geared(held: Exposure, seen: Survey, at: Ints) -> Floats:
+def _geared(held: Standing, seen: Survey, at: Ints) -> Floats:
     worth = seen.margins.worth[at]
     return np.where(np.isnan(worth), 0.0, worth * held.leverage[at])
 

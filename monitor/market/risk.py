@@ -98,7 +98,7 @@ class Risk:
 
     def keys(self) -> list[Ints]:
         """Accounts that are remembered, for whoever must know which codes are in use."""
-        told = [found.who[:, 2] for _, found in self._found]
+        told = [found.holders.who[:, 2] for _, found in self._found]
         return [self.exposure.account, *self.related.keys(), *told]
 
     def recode(self, recoding: Recoding) -> None:
