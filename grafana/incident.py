@@ -41,6 +41,7 @@ def _how_bad() -> list[Panel]:
                 words={1: ("info", NOTE), 2: ("warning", WARN), 3: ("page", ALARM)}, background=True
             ),
             unit="none",
+            width=3,
             limits=Limits(NOTE, ((2, WARN), (3, ALARM))),
         ),
         Panel(
@@ -49,6 +50,7 @@ def _how_bad() -> list[Panel]:
             [Query(f"max(max_over_time({_of('score')}[$__range]))", "decades", instant=True)],
             Stat(),
             unit="none",
+            width=3,
             decimals=1,
             limits=Limits(CALM, DECADES),
         ),
@@ -89,6 +91,7 @@ def _since_when() -> list[Panel]:
             [Query(f"topk(1, {_seen('info')})", "{{first}}", instant=True)],
             Stat(names=True),
             unit="none",
+            width=6,
         ),
     ]
 
