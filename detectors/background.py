@@ -34,7 +34,7 @@ class Background:
     """Means of S streams of counts, learned once a block.
 
     signals: streams are so many times the same symbols, signal by signal.
-    mean: (S,) expected count a bin, raised by its own uncertainty.
+    mean: (S,) expected count a bin, raised by what it is less certain of than it will be.
     warm: (S,) whether enough was learned to have an opinion.
     heard: (S,) whether there ever was an event.
     """
@@ -44,6 +44,7 @@ class Background:
         self.signals = signals
         delay = max(1, options.bins(options.delay_s) // BLOCK)
         self._decay = float(np.exp(-BLOCK * options.bin_ns / 1e9 / options.background_s))
+        self._settled = (1.0 - self._decay) / BLOCK  # one over the weight that all come to
         self._floor = options.mean_floor_per_s * options.bin_ns / 1e9
         self.total = self.weight = self.block_x = self.block_bins = np.empty(0)
         self.fast_rate = self.mean = np.empty(0)
@@ -90,7 +91,8 @@ class Background:
     def _refresh(self, counting: Floats) -> None:
         weight = np.maximum(self.weight, 1.0)
         mean = np.maximum(self.total / weight, self._floor)
-        self.mean = mean + self.options.caution * np.sqrt(counting * mean / weight)
+        short = np.maximum(1.0 / weight - self._settled, 0.0)
+        self.mean = mean + self.options.caution * np.sqrt(counting * mean * short)
 
     def rebaseline(self, streams: Bools, counting: Floats) -> None:
         """What these streams do now is their new normal."""

@@ -19,6 +19,7 @@ from detectors.windows import HOPS, LENGTHS, SCALES, Plan
 COUNTING_MIN: Final = 1.05
 WANDER2_MIN: Final = 1e-3
 SQUARE_MAX: Final = 9.0  # times its variance: what one square may add, so a burst adds little
+SKEW: Final = 6.0  # and more where events are few, for there large squares make up the variance
 PRIOR_SAMPLES: Final = 4.0
 SAMPLES_MIN: Final = 4.0
 BORROWED_MAX: Final = 100.0  # samples of other streams, that a stream's noise is known by
@@ -107,7 +108,7 @@ class Noise:
         c, e = self.waiting[self.turn]
         known = e > 0
         jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
-        limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e
+        limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e + SKEW * self.counting**2
         left = np.minimum((c - e) ** 2, limit) - self.counting * e
         fading = np.where(known, self._decays, 1.0)
         self.jumps = self.jumps * fading[0] + np.minimum(jump, limit[0])

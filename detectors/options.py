@@ -25,7 +25,7 @@ class BurstOptions:
     mean_floor_per_s: float = 0.08
     counting_prior: float = 2.0
     wander: float = 0.3
-    noise_memory_s: float = 3600.0
+    noise_memory_s: float = 14_400.0
     caution: float = 1.5
     rebaseline_s: float = 300.0
     lateness_s: float = 2.0

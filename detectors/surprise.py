@@ -190,16 +190,16 @@ class SurpriseBank:
         scale, signal = rows.scale[loud.row], self._signal(loud.stream)
         tail = scale * self.signals + signal
         self.tail.watch_some(tail, loud.stream - signal * self.symbols, loud.nats)
-        bins, cell = rows.bin[loud.row], scale * self.best.size + loud.stream
-        order = np.argsort(bins, kind="stable")
-        stops = np.searchsorted(bins[order], np.arange(len(rows.ending)), side="right")
-        told = ((self.held, loud.nats), (self._spoken, self.tail.decades_of(loud.nats, tail)))
-        best = np.empty((len(rows.ending), self.best.size))
-        for t, now in enumerate(np.split(order, stops[:-1])):
-            for held, found in told:
-                held[rows.scale[rows.ending[t]]] = 0.0
-                held.reshape(-1)[cell[now]] = found[now]
-            np.max(self._spoken, axis=0, out=best[t])
+        before, now = rows.scale.size, np.arange(SCALES)
+        told = np.zeros((2, before + SCALES, self.best.size))
+        told[:, before:] = self.held, self._spoken
+        told[0, loud.row, loud.stream] = loud.nats
+        told[1, loud.row, loud.stream] = self.tail.decades_of(loud.nats, tail)
+        speaks = np.where(rows.held >= 0, rows.held, before + now)
+        best = np.zeros((len(rows.held), self.best.size))
+        for at in speaks.T:  # a window length after the other, for what they hold is large
+            np.maximum(best, told[1, at], out=best)
+        self.held, self._spoken = told[:, speaks[-1]]
         return np.maximum(best - SCALES_DECADES, 0.0)
 
     def spoken(self) -> Floats:

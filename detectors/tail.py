@@ -2,15 +2,16 @@
 
 Quiet flow's maxima over four-minute blocks are pooled over streams. Above a fixed level they are
 close to exponential, so two numbers a scale say how rare a value is: the share of maxima that
-exceed the level, and the mean excess. Until enough maxima were seen, a strict prior stands for
-them. (Siffer et al., 2017, fit the same tail with a generalised Pareto law.)
+exceed the level, and the mean excess. Far above it, where few streams are left that are not like
+the others, the mean excess is another one, and learned apart. Until enough maxima were seen, a
+strict prior stands for them. (Siffer et al., 2017, fit such tails with a generalised Pareto law.)
 
 Nobody tells quiet flow from an anomaly in time, so all maxima are learned, but none for more than
 a few times the mean excess: a tail that left out what it finds loud could never learn that it is
 wrong, and one that took a cascade at its word would not hear the next.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -24,6 +25,7 @@ from detectors.options import BurstOptions
 MAXIMA_S: Final = 240.0
 MEMORY_S: Final = 14 * 86_400.0  # a venue of a month ago is another venue
 LN10: Final = float(np.log(10.0))
+FAR: Final = 2.0  # times the excess that is believed: how far above the level is far
 EXCESS_MAX: Final = 4.0  # times the mean excess, what one maximum may add
 
 
@@ -44,14 +46,16 @@ class TailPrior:
 
 
 class Tail:
-    """Tails of R scales: exponential above the prior's level, a straight line from 0 below it.
+    """Tails of R scales: exponential above the prior's level, with another slope from far above it
+    on; a straight line from 0 below it.
 
     seen, exceeding, excess: (R, 1) sums over maxima: how many, how many above the level, by how
-    much. They are all that calibration knows, so sums of different runs may be added.
+    much. far, far_excess: the same above `far_level`. They are all that calibration knows, so sums
+    of different runs may be added.
     least: where nothing was watched in all of four minutes, what the maximum is; -inf, not known.
     """
 
-    SUMS = ("seen", "exceeding", "excess")
+    SUMS = ("seen", "exceeding", "excess", "far", "far_excess")
 
     def __init__(
         self, scales: int, prior: TailPrior, options: BurstOptions, *, least: float = -np.inf
@@ -59,6 +63,7 @@ class Tail:
         self.prior = prior
         self.least = least
         self.level = np.broadcast_to(np.asarray(prior.level, np.float64), (scales, 1))
+        self.far_level = self.level + FAR * np.asarray(prior.excess, np.float64)
         self._blocks = max(1, round(options.bins(MAXIMA_S) / BLOCK))
         self._keep = float(np.exp(-self._blocks * BLOCK * options.bin_ns / 1e9 / MEMORY_S))
         self.blocks = 0
@@ -66,28 +71,39 @@ class Tail:
         self.seen = np.zeros((scales, 1))
         self.exceeding = np.zeros((scales, 1))
         self.excess = np.zeros((scales, 1))
+        self.far = np.zeros((scales, 1))
+        self.far_excess = np.zeros((scales, 1))
         self._refresh()
 
     def _refresh(self) -> None:
         p = self.prior
         share = (p.maxima * p.share + self.exceeding) / (p.maxima + self.seen)
         mean = (p.exceedances * p.excess + self.excess) / (p.exceedances + self.exceeding)
+        beyond = (p.exceedances * mean + self.far_excess) / (p.exceedances + self.far)
         self.slope = 1.0 / (mean * LN10)
+        self.far_slope = 1.0 / (beyond * LN10)
         self.at_level = np.log10(self._blocks * BLOCK / share)
+        self._line = (
+            self.level,
+            self.at_level,
+            self.slope,
+            self.far_level,
+            self.at_level + (self.far_level - self.level) * self.slope,
+            self.far_slope,
+        )
 
     @property
     def law(self) -> Callable[[Floats], Floats]:
         """What `decades` does now, whatever is learned later."""
-        return partial(_decades, level=self.level, at_level=self.at_level, slope=self.slope)
+        return partial(_decades, self._line)
 
     def decades(self, statistic: Floats) -> Floats:
         """(R, S) -> (R, S): k where a quiet stream exceeds the value once in 10^k bins."""
-        return _decades(statistic, self.level, self.at_level, self.slope)
+        return _decades(self._line, statistic)
 
     def decades_of(self, statistic: Floats, scale: NDArray[np.intp]) -> Floats:
         """(n,) values of the scales given, (n,), in decades."""
-        begin = self.level[scale, 0], self.at_level[scale, 0], self.slope[scale, 0]
-        return _decades(statistic, *begin)
+        return _decades([number[scale, 0] for number in self._line], statistic)
 
     def resize(self, streams: int) -> None:
         """Make room for streams; a new one counts from its first whole four minutes."""
@@ -113,16 +129,24 @@ class Tail:
 
     def _end_maxima(self) -> None:
         heard = np.isfinite(self.maxima)
-        over = heard & (self.maxima > self.level)
-        limit = EXCESS_MAX / (self.slope * LN10)
-        excess = np.where(over, np.minimum(self.maxima - self.level, limit), 0.0)
         self.seen = self.seen * self._keep + heard.sum(axis=1, keepdims=True)
-        self.exceeding = self.exceeding * self._keep + over.sum(axis=1, keepdims=True)
-        # Sorted, so that the order of streams cannot change a bit of the sum.
-        self.excess = self.excess * self._keep + np.sort(excess, axis=1).sum(axis=1, keepdims=True)
+        near, excess = self._beyond(self.level, self.slope)
+        self.exceeding = self.exceeding * self._keep + near
+        self.excess = self.excess * self._keep + excess
+        far, excess = self._beyond(self.far_level, self.far_slope)
+        self.far = self.far * self._keep + far
+        self.far_excess = self.far_excess * self._keep + excess
         self.maxima[:] = self.least
         self.blocks = 0
         self._refresh()
+
+    def _beyond(self, level: Floats, slope: Floats) -> tuple[Floats, Floats]:
+        """(R, 1) how many maxima exceed a level, and by how much."""
+        over = np.isfinite(self.maxima) & (self.maxima > level)
+        excess = np.where(over, np.minimum(self.maxima - level, EXCESS_MAX / (slope * LN10)), 0.0)
+        # Sorted, so that the order of streams cannot change a bit of the sum.
+        total = np.sort(excess, axis=1).sum(axis=1, keepdims=True)
+        return over.sum(axis=1, keepdims=True), total
 
     def calibrate(self, sums: Mapping[str, NDArray[np.generic]]) -> None:
         """Begin with what another run has seen."""
@@ -137,6 +161,8 @@ class Tail:
         self._refresh()
 
 
-def _decades(statistic: Floats, level: Floats, at_level: Floats, slope: Floats) -> Floats:
+def _decades(line: Sequence[Floats], statistic: Floats) -> Floats:
+    level, at_level, slope, far_level, at_far, far_slope = line
     below = np.maximum(statistic, 0.0) * (at_level / level)
-    return np.where(statistic < level, below, at_level + (statistic - level) * slope)
+    near = np.where(statistic < level, below, at_level + (statistic - level) * slope)
+    return np.where(statistic < far_level, near, at_far + (statistic - far_level) * far_slope)

@@ -40,12 +40,15 @@ def test_background_learns_a_constant() -> None:
     assert 5.0 < learned.mean[0] < 5.2
 
 
-def test_the_mean_is_raised_by_its_own_uncertainty() -> None:
+def test_the_mean_is_raised_by_what_it_is_less_certain_of_than_it_will_be() -> None:
     learned = background()
     feed(learned, 5.0, 5 + 8)  # five wait, eight are learned
     weight = 16 * sum(np.exp(-4.0 * age / 600.0) for age in range(8))
     assert learned.weight[0] == pytest.approx(weight)
-    assert learned.mean[0] == pytest.approx(5.0 + 1.5 * np.sqrt(2.0 * 5.0 / weight))
+    short = 1.0 / weight - (1.0 - np.exp(-4.0 / 600.0)) / 16.0
+    assert learned.mean[0] == pytest.approx(5.0 + 1.5 * np.sqrt(2.0 * 5.0 * short))
+    feed(learned, 5.0, 3_000)
+    assert learned.mean[0] == pytest.approx(5.0)
 
 
 def test_background_means_are_exponentially_weighted_by_block() -> None:

@@ -14,9 +14,13 @@ def deviance(c: float, mean: float, shape: float) -> float:
 
 def definition(c: float, e: float, counting: float, wander2: float) -> float:
     """The least of what a raised rate costs and what is left over costs."""
-    shape = e / (counting - 1.0)
+
+    def cost(u: float) -> float:
+        mean = e * np.exp(u)
+        return float(u * u / (2.0 * wander2) + deviance(c, mean, mean / (counting - 1.0)))
+
     found = minimize_scalar(
-        lambda u: u * u / (2.0 * wander2) + deviance(c, e * np.exp(u), shape),
+        cost,
         bounds=(0.0, np.log(c / e)),
         method="bounded",
         options={"xatol": 1e-10},

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.options import BurstOptions
-from detectors.tail import EXCESS_MAX, LN10, Tail, TailPrior
+from detectors.tail import EXCESS_MAX, FAR, LN10, Tail, TailPrior
 
 PRIOR = TailPrior(level=8.0, share=0.5, excess=1.0, maxima=10.0, exceedances=10.0)
 # Four minutes are 960 bins of a quarter of a second, and two blocks of 16 bins of 7.5 seconds.
@@ -60,6 +60,21 @@ def test_one_maximum_adds_no_more_than_a_few_mean_excesses() -> None:
     mean = (10.0 * 1.0 + EXCESS_MAX * 1.0) / (10.0 + 1.0)
     assert tail.excess[0, 0] == pytest.approx(EXCESS_MAX)
     assert 1.0 / tail.slope[0, 0] == pytest.approx(mean * LN10)
+
+
+def test_far_above_the_level_a_tail_has_a_slope_of_its_own() -> None:
+    tail = Tail(1, PRIOR, COARSE)
+    tail.resize(5)
+    for _ in range(4):
+        tail.watch(np.array([0]), np.array([[0.0, 9.0, 9.0, 9.0, 13.0]]))
+        tail.learn(np.zeros(5, bool))
+    # Four of five exceed 8 in the one whole period; beyond 8 + FAR · 1 there is one, by 3.
+    mean = (10.0 + 3.0 + EXCESS_MAX) / (10.0 + 4.0)
+    beyond = (10.0 * mean + 3.0) / (10.0 + 1.0)
+    first = np.log10(32 / ((10.0 * 0.5 + 4.0) / (10.0 + 5.0)))
+    at_far = first + FAR / (mean * LN10)
+    expected = [first, first + 1.0 / (mean * LN10), at_far, at_far + 5.0 / (beyond * LN10)]
+    assert at(tail, 8.0, 9.0, 8.0 + FAR, 13.0 + FAR) == pytest.approx(expected)
 
 
 @pytest.mark.parametrize("seed", [3, 4])
