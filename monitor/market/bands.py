@@ -103,7 +103,7 @@ def forced_by_distance(
 def depth_by_distance(depth: Depth, rows: Ints) -> Floats:
     """(n, 2, K) quote currency that bids, and asks, of some symbols hold within each distance of
     the touch; NaN where no book is known."""
-    sums = depth.shells(rows, DISTANCES_CELLS).cumsum(axis=2) / QUOTE_UNITS
+    sums = depth.within(rows, DISTANCES_CELLS) / QUOTE_UNITS
     return np.where(depth.base[rows][:, None, None] >= 0, sums, np.nan)
 
 
