@@ -98,6 +98,12 @@ class Exposure:
         near = np.minimum(np.searchsorted(self._sorted, key), self.key.size - 1)
         return np.where(self._sorted[near] == key, self._order[near], -1)
 
+    def known(self, symbols: int) -> Bools:
+        """(S,) whether any position is known."""
+        found = np.zeros(symbols, np.bool_)
+        found[self.row[np.flatnonzero(self.position)]] = True
+        return found
+
     def standing(self) -> "Standing":
         """Who holds what now, whatever happens later."""
         return Standing(self.account, self.leverage.copy(), self._sorted, self._order)

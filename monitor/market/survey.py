@@ -59,8 +59,8 @@ def survey(held: Exposure, resting: Floats, price: Floats, funding: Floats) -> S
     """resting: (S, 2, K) as bands.depth_by_distance has it. price: (S,) marks.
     funding: (S,) next rate."""
     symbols = price.size
+    known = held.known(symbols)
     found = margins(held, price, funding)
-    known = np.bincount(held.row, held.told & (held.position != 0.0), symbols) > 0.0
     forced = forced_by_distance(held, found, symbols)
     graph = _graph(held, found, forced, resting)
     forced[~known | np.isnan(price)] = np.nan
