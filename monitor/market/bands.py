@@ -11,9 +11,10 @@ is being closed, or has collateral that was not told.
 """
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Final, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 
 from detectors.base import Bools, Floats, Ints
 from monitor.market.depth import Depth
@@ -28,6 +29,7 @@ NEAR: Final = 0.03
 WEIGHTS: Final = np.minimum(1.0, (NEAR / DISTANCES) ** 2)
 FALL, RISE = 0, 1  # directions: a fall forces longs, who sell to bids; a rise shorts
 PRESSURE_MAX: Final = 10.0  # beyond, more is no worse; a side without a book is that
+_Of = TypeVar("_Of", bound=np.generic)
 _EDGES: Final = np.concatenate([DISTANCES, [np.inf]])
 
 
@@ -56,22 +58,33 @@ class Margins:
 def margins(held: Exposure, price: Floats, funding: Floats) -> Margins:
     """price: (S,) marks. A pool with a position whose mark is not known is not known itself.
     funding: (S,) next rate, above 0 longs pay; NaN counts as none."""
-    row = held.row
-    now = price[row]
-    closed = held.position == 0.0
-    worth = np.where(closed, 0.0, held.position * now)
-    slope = worth - held.rate * np.abs(worth)
-    own = np.where(closed, 0.0, held.collateral - held.position * held.entry + slope)
-    group = held.group
+    count, at = len(held), np.flatnonzero(held.position)  # the others are closed, or not told
+    row, group, position = held.row[at], held.group[at], held.position[at]
+    worth = position * price[row]
+    slope = worth - held.rate[at] * np.abs(worth)
+    own = held.collateral[at] - position * held.entry[at] + slope
     spare = np.bincount(group, own, held.groups)
     left = spare[group]
     with np.errstate(divide="ignore", invalid="ignore"):
         away = np.abs(left / slope)
-    away[~(left > 0.0) | closed] = np.nan
+    away[~(left > 0.0)] = np.nan
     owed = worth * np.nan_to_num(funding)[row]
     due = (away > 0.0) & (left < np.bincount(group, owed, held.groups)[group])
     away[due] = 0.0
-    return Margins(worth, slope, np.asarray(spare, np.float64), away, due)
+    return Margins(
+        _spread(worth, at, count, 0.0),
+        _spread(slope, at, count, 0.0),
+        np.asarray(spare, np.float64),
+        _spread(away, at, count, np.nan),
+        _spread(due, at, count, False),
+    )
+
+
+def _spread(values: NDArray[_Of], at: Ints, count: int, fill: float) -> NDArray[_Of]:
+    """(count,) with some values in their places and one in all others."""
+    found = np.full(count, fill, values.dtype)
+    found[at] = values
+    return found
 
 
 def log_away(found: Margins) -> Floats:
@@ -103,7 +116,7 @@ def forced_by_distance(
 def depth_by_distance(depth: Depth, rows: Ints) -> Floats:
     """(n, 2, K) quote currency that bids, and asks, of some symbols hold within each distance of
     the touch; NaN where no book is known."""
-    sums = depth.shells(rows, DISTANCES_CELLS).cumsum(axis=2) / QUOTE_UNITS
+    sums = depth.within(rows, DISTANCES_CELLS) / QUOTE_UNITS
     return np.where(depth.base[rows][:, None, None] >= 0, sums, np.nan)
 
 
@@ -126,17 +139,21 @@ class Pressure:
 def pressure(forced: Floats, resting: Floats) -> Pressure:
     """forced, resting: (S, 2, K). A mark takes four times as long to come twice as far, so what
     lies beyond 3 % counts for less by the square of its distance."""
-    times = np.minimum(forced / np.maximum(resting, 1.0), PRESSURE_MAX)
-    known = np.asarray(np.isfinite(times).all(axis=(1, 2)))
-    flat = np.where(known[:, None, None], times * WEIGHTS, 0.0).reshape(len(times), -1)
-    best = flat.argmax(axis=1)
-    every = np.arange(len(times))
-    side, step = np.divmod(best, times.shape[2])
+    symbols = len(forced)
+    rows = np.flatnonzero(np.isfinite(forced[:, 0, 0] + resting[:, 0, 0]))
+    times = np.minimum(forced[rows] / np.maximum(resting[rows], 1.0), PRESSURE_MAX)
+    known = np.isfinite(times).all(axis=(1, 2))
+    rows, times = rows[known], times[known]
+    flat = (times * WEIGHTS).reshape(rows.size, 2 * len(DISTANCES))
+    best, every = flat.argmax(axis=1), np.arange(rows.size)
+    side, step = np.divmod(best, len(DISTANCES))
+    sides, steps = np.zeros((2, symbols), np.int64)
+    sides[rows], steps[rows] = side, step
     return Pressure(
-        np.where(known, flat[every, best], np.nan),
-        np.where(known, times[every, side, step], np.nan),
-        side,
-        step,
-        forced[every, side, step],
-        resting[every, side, step],
+        _spread(flat[every, best], rows, symbols, np.nan),
+        _spread(times[every, side, step], rows, symbols, np.nan),
+        sides,
+        steps,
+        forced[np.arange(symbols), sides, steps],
+        resting[np.arange(symbols), sides, steps],
     )

@@ -7,7 +7,6 @@ at entry, and at least on what a venue asks for at the moment of the change, at 
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
@@ -16,6 +15,8 @@ from numpy.typing import NDArray
 from detectors.base import Bools, Floats, Ints, State, pack, unpack
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, Recoding
 from monitor.events import Kind
+from monitor.market.room import Room
+from monitor.market.standing import Standing
 from monitor.rows import LIQUIDATION_KINDS, POOL
 from monitor.settled import BEFORE_ALL, Facts, Settled
 
@@ -23,23 +24,9 @@ MAINTENANCE: Final = 0.005  # of the position's value, where the venue does not 
 GROUPS_SLACK: Final = 4_096  # numbers of pools that are no longer in use
 ADL: Final = LIQUIDATION_KINDS["adl"]
 _FLOATS: Final = ("position", "entry", "collateral", "leverage", "rate", "pool", "taken")
+_INTS: Final = ("key", "row", "account", "group")
+_FILLS: Final = {**dict.fromkeys((*_FLOATS, *_INTS, "told"), 0.0), "pool": np.nan}
 _NONE: Final = np.empty(0, np.int64)
-
-
-@dataclass(frozen=True, slots=True)
-class Standing:
-    """N positions at a moment. account, leverage: (N,) as in Exposure. sorted, order: (N,) their
-    keys, ascending, and the place of each."""
-
-    account: Ints
-    leverage: Floats
-    sorted: Ints
-    order: Ints
-
-    def of_symbol(self, row: int) -> Ints:
-        """Places of all positions of one symbol, in the order in which they were admitted."""
-        start, end = np.searchsorted(self.sorted, np.array([row, row + 1]) << ACCOUNT_BITS)
-        return np.sort(self.order[start:end])
 
 
 class Exposure:
@@ -61,11 +48,12 @@ class Exposure:
         if positions_max < 1:
             raise ValueError(f"positions_max must be positive, was {positions_max}")
         self.positions_max = positions_max
+        self._room = Room()
         self.key = _NONE
         self.position = self.entry = self.collateral = self.leverage = np.empty(0)
         self.rate = self.pool = self.taken = np.empty(0)
         self.told = np.empty(0, np.bool_)
-        self.row = self.account = self.group = _NONE
+        self.row = self.account = self.group = self._sorted = self._order = _NONE
         self.groups = self.refused_total = 0
         self._index()
 
@@ -98,7 +86,13 @@ class Exposure:
         near = np.minimum(np.searchsorted(self._sorted, key), self.key.size - 1)
         return np.where(self._sorted[near] == key, self._order[near], -1)
 
-    def standing(self) -> "Standing":
+    def known(self, symbols: int) -> Bools:
+        """(S,) whether any position is known."""
+        found = np.zeros(symbols, np.bool_)
+        found[self.row[np.flatnonzero(self.position)]] = True
+        return found
+
+    def standing(self) -> Standing:
         """Who holds what now, whatever happens later."""
         return Standing(self.account, self.leverage.copy(), self._sorted, self._order)
 
@@ -132,16 +126,16 @@ class Exposure:
         if self.key.size + key.size > self.positions_max:
             self._forget_closed(keep)
         key = key[: max(0, self.positions_max - self.key.size)]
-        self.key = np.concatenate([self.key, key])
-        for name in _FLOATS:
-            fill = np.nan if name == "pool" else 0.0
-            held = getattr(self, name)
-            setattr(self, name, np.concatenate([held, np.full(key.size, fill)]))
-        self.told = np.concatenate([self.told, np.zeros(key.size, np.bool_)])
-        alone = self.groups + np.arange(key.size)
+        size = self.key.size
+        self._room.extend(self, _FILLS, key.size)
+        self.key[size:], self.row[size:] = key, key >> ACCOUNT_BITS
+        self.account[size:] = key & ACCOUNT_MASK
+        self.group[size:] = self.groups + np.arange(key.size)
         self.groups += key.size
-        self.group = np.concatenate([self.group, alone])
-        self._sort()
+        ranked = np.argsort(key)
+        at = np.searchsorted(self._sorted, key[ranked])
+        self._sorted = np.insert(self._sorted, at, key[ranked])
+        self._order = np.insert(self._order, at, size + ranked)
 
     def _forget_closed(self, keep: Ints) -> None:
         """Make room: closed positions are known to be nothing."""
@@ -152,16 +146,13 @@ class Exposure:
 
     def _index(self) -> None:
         """Whatever follows from keys and pools, from nothing."""
-        self._sort()
+        self.row, self.account = self.key >> ACCOUNT_BITS, self.key & ACCOUNT_MASK
+        self._order = np.argsort(self.key, kind="stable").astype(np.int64)
+        self._sorted = self.key[self._order]
         self.group, self.groups = np.arange(self.key.size), self.key.size
         self._pools, self._numbers = np.empty(0), _NONE
         pooled = np.flatnonzero(~np.isnan(self.pool))
         self._join(pooled, self.pool[pooled])
-
-    def _sort(self) -> None:
-        self.row, self.account = self.key >> ACCOUNT_BITS, self.key & ACCOUNT_MASK
-        self._order = np.argsort(self.key, kind="stable").astype(np.int64)
-        self._sorted = self.key[self._order]
 
     def _join(self, at: Ints, pool: Floats) -> None:
         """Put positions into their pools; numbers are given as pools are first seen."""

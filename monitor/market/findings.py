@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from detectors.base import Floats, Ints, State, pack
 from monitor.columns import Recoding
 from monitor.market.bands import DISTANCES, FALL, RISE, log_away
-from monitor.market.exposure import Exposure, Standing
+from monitor.market.exposure import Exposure
+from monitor.market.standing import Standing
 from monitor.market.survey import SHOCK, Survey
 
 # Gauges whose accounts are known, by what is looked at.

@@ -26,7 +26,8 @@ TURNS: Final = 4  # looks until every book was measured
 
 class Risk:
     """exposure: positions. carry: cost of holding them. comovement, related: what joins symbols.
-    resting: (S, 2, K) books by distance, at most TURNS looks old. seen, crowd: of the last look."""
+    resting: (S, 2, K) books by distance, at most TURNS looks old; NaN where nobody holds anything.
+    seen, crowd: of the last look."""
 
     def __init__(self, names: Names, *, look_s: float, positions_max: int) -> None:
         self._names = names
@@ -76,11 +77,16 @@ class Risk:
         self._found.append((at_bin, found))
 
     def _measure(self, depth: Depth) -> None:
-        """The books anew: those of the symbols under pressure at each look, of others in turn."""
-        turn = np.arange(self.looks % TURNS, len(self.resting), TURNS)
-        pressed = np.flatnonzero(self._found[-1][1].weighed > PRESSED)
-        rows = np.union1d(turn, pressed)
-        rows = rows[depth.changed[rows] > self._measured[rows]]  # else it is what it was
+        """The books anew, of symbols with positions: of those under pressure, and of those that had
+        none, at each look; of others in turn."""
+        known, pressed = self.exposure.known(len(self.resting)), self._found[-1][1].weighed
+        self.resting[~known] = np.nan
+        self._measured[~known] = 0
+        due = np.isnan(self.resting[:, 0, 0])
+        due[self.looks % TURNS :: TURNS] = True
+        due[: pressed.size] |= pressed > PRESSED
+        # A book that is as it was is measured as it was.
+        rows = np.flatnonzero(known & due & (depth.changed > self._measured))
         self.resting[rows] = depth_by_distance(depth, rows)
         self._measured[rows] = depth.turn
         self.looks += 1

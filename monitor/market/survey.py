@@ -62,8 +62,8 @@ def survey(
     """resting: (S, 2, K) as bands.depth_by_distance has it. price: (S,) marks.
     funding: (S,) next rate. follows: how prices move together."""
     symbols = price.size
+    known = held.known(symbols)
     found = margins(held, price, funding)
-    known = np.bincount(held.row, held.told & (held.position != 0.0), symbols) > 0.0
     forced = forced_by_distance(held, found, symbols)
     graph = _graph(held, found, forced, resting, follows)
     forced[~known | np.isnan(price)] = np.nan
@@ -82,13 +82,15 @@ def survey(
 
 def _gearing(held: Exposure, found: Margins, symbols: int) -> tuple[Floats, Floats, Floats]:
     """(S, 2) worth, its mean leverage and how many effectively hold it, long and short."""
-    size = np.where(np.isnan(found.worth), 0.0, np.abs(found.worth))
-    cell = held.row * 2 + (found.worth < 0.0)
+    at = np.flatnonzero(found.worth)
+    signed, leverage = found.worth[at], held.leverage[at]
+    size = np.where(np.isnan(signed), 0.0, np.abs(signed))
+    cell = held.row[at] * 2 + (signed < 0.0)
     worth = np.bincount(cell, size, symbols * 2).reshape(symbols, 2)
-    geared = np.bincount(cell, size * held.leverage, symbols * 2).reshape(symbols, 2)
+    geared = np.bincount(cell, size * leverage, symbols * 2).reshape(symbols, 2)
     with np.errstate(divide="ignore", invalid="ignore"):
         mean = np.where(worth > 0.0, geared / worth, np.nan)
-        square = np.bincount(cell, (size * held.leverage) ** 2, symbols * 2).reshape(symbols, 2)
+        square = np.bincount(cell, (size * leverage) ** 2, symbols * 2).reshape(symbols, 2)
         holders = np.where(square > 0.0, geared**2 / square, 0.0)
     return np.asarray(worth, np.float64), np.asarray(mean, np.float64), holders
 
