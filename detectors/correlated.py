@@ -26,8 +26,8 @@ from detectors.windows import LENGTHS, SCALES
 
 # How the tests share the budget, in decades that each pays: half goes to single streams, which have
 # nothing else to be found by, and the rest in equal parts to the other three.
-STREAMS_SHARE: Final = float(np.log10(2.0))
-OTHERS_SHARE: Final = float(np.log10(6.0))
+STREAMS_DECADES: Final = float(np.log10(2.0))
+OTHERS_DECADES: Final = float(np.log10(6.0))
 MIXTURES_DECADES: Final = float(np.log10(4.0))  # many mixtures, which hear much the same
 MEMBER_DECADES: Final = 1.7  # a stream this loud is part of what a loud mixture hears
 SCORE_MAX: Final = 30.0
@@ -125,14 +125,14 @@ class CorrelatedTest:
         each = np.add.reduce(opinion, axis=2, dtype=np.int64).T
         total = each.sum(axis=1, keepdims=True)
         heard = each[:, : len(verdicts)]
-        cost = np.log10(np.maximum(total[:, 0], 1)) + STREAMS_SHARE
+        cost = np.log10(np.maximum(total[:, 0], 1)) + STREAMS_DECADES
         counted = heard.sum(axis=1, keepdims=True)
         enough = np.concatenate([heard, counted], axis=1) >= STREAMS_MIN
         mixtures = np.where(enough, self._mixtures(first, verdicts), -np.inf)
         alone = [_alone(verdict.score, len(venue)) for verdict in venue]
         best = _capped(np.fmax.reduce(scores, axis=(0, 2), initial=-np.inf)) - cost
         several, together = self.joint.update(scores)
-        own = np.column_stack([best, several - OTHERS_SHARE])
+        own = np.column_stack([best, several - OTHERS_DECADES])
         tests = np.concatenate([own, mixtures, *alone], axis=1)
         tests[:, 0] = raw = np.maximum(tests.max(axis=1), 0.0)
         self.best = max(self.best, float(raw.max()))
@@ -170,7 +170,7 @@ class CorrelatedTest:
             tail.watch(np.arange(len(flat)), flat.max(axis=1, keepdims=True))
             decades = tail.decades(flat).T.reshape(value.shape).max(axis=2)
             np.maximum(found, decades, out=found)
-        decided: Floats = found - OTHERS_SHARE - MIXTURES_DECADES
+        decided: Floats = found - OTHERS_DECADES - MIXTURES_DECADES
         return decided
 
     def _refresh(self) -> None:
@@ -242,7 +242,7 @@ def _calibrated(law: Callable[[Floats], Floats], decades: Floats) -> Floats:
 
 def _alone(score: Floats, detectors: int) -> Floats:
     """(T, n) decades of the venue's own streams, with the number of tests taken into account."""
-    decades: Floats = _capped(score) - OTHERS_SHARE - np.log10(max(detectors, 1))
+    decades: Floats = _capped(score) - OTHERS_DECADES - np.log10(max(detectors, 1))
     return decades
 
 

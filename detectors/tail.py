@@ -3,7 +3,7 @@
 Quiet flow's maxima over four-minute blocks are pooled over streams. Above a fixed level they are
 close to exponential, so two numbers a scale say how rare a value is: the share of maxima that
 exceed the level, and the mean excess. Far above it, where few streams are left that are not like
-the others, the mean excess is another one, and learned apart. Until enough maxima were seen, a
+the others, the mean excess may be greater, and is learned apart. Until enough maxima were seen, a
 strict prior stands for them. (Siffer et al., 2017, fit such tails with a generalised Pareto law.)
 
 Nobody tells quiet flow from an anomaly in time, so all maxima are learned, but none for more than
@@ -26,6 +26,7 @@ MAXIMA_S: Final = 240.0
 MEMORY_S: Final = 14 * 86_400.0  # a venue of a month ago is another venue
 LN10: Final = float(np.log(10.0))
 FAR: Final = 2.0  # times the excess that is believed: how far above the level is far
+FAR_WORTH: Final = 3.0  # times as many observations change the slope there
 EXCESS_MAX: Final = 4.0  # times the mean excess, what one maximum may add
 
 
@@ -79,7 +80,9 @@ class Tail:
         p = self.prior
         share = (p.maxima * p.share + self.exceeding) / (p.maxima + self.seen)
         mean = (p.exceedances * p.excess + self.excess) / (p.exceedances + self.exceeding)
-        beyond = (p.exceedances * mean + self.far_excess) / (p.exceedances + self.far)
+        believed = FAR_WORTH * p.exceedances
+        far = (believed * mean + self.far_excess) / (believed + self.far)
+        beyond = np.maximum(far, mean)  # no tail is believed to end
         self.slope = 1.0 / (mean * LN10)
         self.far_slope = 1.0 / (beyond * LN10)
         self.at_level = np.log10(self._blocks * BLOCK / share)

@@ -8,7 +8,13 @@ import pytest
 from numpy.typing import NDArray
 
 from detectors.base import BLOCK, Detail, Floats, State, Verdict
-from detectors.correlated import SCORE_MAX, TESTS, CorrelatedTest, Evidence
+from detectors.correlated import (
+    OTHERS_DECADES,
+    SCORE_MAX,
+    STREAMS_DECADES,
+    CorrelatedTest,
+    Evidence,
+)
 from detectors.mixture import SIZE
 from detectors.options import BurstOptions
 from detectors.tail import EXCESS_MAX, LN10
@@ -83,10 +89,13 @@ def plain(state: State) -> dict[str, bytes]:
 
 def test_the_best_stream_pays_for_all_streams_and_all_tests() -> None:
     test = CorrelatedTest(1, OPTIONS)
+    alone = np.log10(3) + STREAMS_DECADES
     found = test.update(5, [verdict(np.array([1.0, np.nan, 9.0, 2.0]))], venue(3.0))
-    assert found.score[0] == pytest.approx(promised(test, 9.0 - np.log10(3 * TESTS)))
+    assert found.score[0] == pytest.approx(promised(test, 9.0 - alone))
     assert found.streams(0)[0, 2] == found.score[0]
-    assert found.streams(0)[0, 0] == pytest.approx(promised(test, 1.0 - np.log10(3 * TESTS)))
+    assert found.streams(0)[0, 0] == pytest.approx(
+        promised(test, 1.0 - np.log10(3) - STREAMS_DECADES)
+    )
     assert found.streams(0)[0, 1] == -np.inf
     assert np.isneginf(found.mixture).all()  # it does not know quiet yet
 
@@ -98,15 +107,17 @@ def test_the_streams_of_all_signals_are_paid_for_and_those_without_opinion_are_n
     calm[1, 10:] = np.nan
     found = test.update(0, [verdict(loud), verdict(calm)], venue(0.0, 2))
     for t, streams in ((0, 80), (1, 50)):
-        assert found.score[t] == pytest.approx(promised(test, 8.0 - np.log10(streams * TESTS)))
+        assert found.score[t] == pytest.approx(
+            promised(test, 8.0 - np.log10(streams) - STREAMS_DECADES)
+        )
 
 
 def test_the_venue_pays_for_the_tests_and_its_own_detectors_only() -> None:
     test = CorrelatedTest(1, OPTIONS)
     found = test.update(0, [verdict(np.ones(50))], venue(8.0) + venue(1.0))
-    assert found.score[0] == pytest.approx(promised(test, 8.0 - np.log10(2 * TESTS)))
+    assert found.score[0] == pytest.approx(promised(test, 8.0 - np.log10(2) - OTHERS_DECADES))
     assert found.alone[0][0, 0] == found.score[0]
-    assert found.alone[1][0, 0] == pytest.approx(promised(test, 1.0 - np.log10(2 * TESTS)))
+    assert found.alone[1][0, 0] == pytest.approx(promised(test, 1.0 - np.log10(2) - OTHERS_DECADES))
 
 
 def test_no_opinion_is_no_evidence() -> None:
@@ -173,13 +184,15 @@ def test_evidence_never_falls_as_a_score_rises() -> None:
         now = quiet.feed(test, blocks)
         found = test.update(now, [verdict(scores)], venue(0.0, BLOCK)).score
         assert (np.diff(found) >= 0).all()
-        assert found[-1] == pytest.approx(promised(test, SCORE_MAX - np.log10(30 * TESTS)))
+        assert found[-1] == pytest.approx(
+            promised(test, SCORE_MAX - np.log10(30) - STREAMS_DECADES)
+        )
 
 
 def test_tests_that_are_too_loud_on_quiet_days_are_believed_less() -> None:
     """A day in which the best of tests that depend on each other reaches 5 decades every hour."""
     test, fresh = CorrelatedTest(1, OPTIONS), CorrelatedTest(1, OPTIONS)
-    calm, loud = np.zeros((1, 1)), np.full((1, 1), 5.0 + np.log10(TESTS))
+    calm, loud = np.zeros((1, 1)), np.full((1, 1), 5.0 + STREAMS_DECADES)
     for block in range(24 * 900):
         score = loud if block % 900 == 0 else calm  # only a block's last bin: the rest is silent
         test.update(block * BLOCK + BLOCK - 1, [verdict(score)], venue(0.0))

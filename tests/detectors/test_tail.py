@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from detectors.options import BurstOptions
-from detectors.tail import EXCESS_MAX, FAR, LN10, Tail, TailPrior
+from detectors.tail import EXCESS_MAX, FAR, FAR_WORTH, LN10, Tail, TailPrior
 
 PRIOR = TailPrior(level=8.0, share=0.5, excess=1.0, maxima=10.0, exceedances=10.0)
 # Four minutes are 960 bins of a quarter of a second, and two blocks of 16 bins of 7.5 seconds.
@@ -70,11 +70,22 @@ def test_far_above_the_level_a_tail_has_a_slope_of_its_own() -> None:
         tail.learn(np.zeros(5, bool))
     # Four of five exceed 8 in the one whole period; beyond 8 + FAR · 1 there is one, by 3.
     mean = (10.0 + 3.0 + EXCESS_MAX) / (10.0 + 4.0)
-    beyond = (10.0 * mean + 3.0) / (10.0 + 1.0)
+    beyond = (FAR_WORTH * 10.0 * mean + 3.0) / (FAR_WORTH * 10.0 + 1.0)
+    assert beyond > mean
     first = np.log10(32 / ((10.0 * 0.5 + 4.0) / (10.0 + 5.0)))
     at_far = first + FAR / (mean * LN10)
     expected = [first, first + 1.0 / (mean * LN10), at_far, at_far + 5.0 / (beyond * LN10)]
     assert at(tail, 8.0, 9.0, 8.0 + FAR, 13.0 + FAR) == pytest.approx(expected)
+
+
+def test_no_tail_is_believed_to_end() -> None:
+    tail = Tail(1, PRIOR, COARSE)
+    tail.resize(5)
+    for _ in range(40):
+        tail.watch(np.array([0]), np.full((1, 5), 8.01 + FAR))
+        tail.learn(np.zeros(5, bool))
+    assert tail.far[0, 0] > 40.0
+    assert tail.far_slope[0, 0] == tail.slope[0, 0]
 
 
 @pytest.mark.parametrize("seed", [3, 4])
