@@ -16,8 +16,8 @@ CORE: Final = [
     *("intake", "frames", "merge", "shard", "rows", "settled", "links", "rarity"),
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
     *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
-    *("market.findings", "market.notes", "market.risk", "retries"),
-    *("sightings", "witnesses"),
+    *("market.findings", "market.notes", "market.risk", "market.room", "market.standing"),
+    *("retries", "sightings", "witnesses"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
 # What reaches for the machine: the clock, chance, the network, files.
