@@ -16,8 +16,9 @@ CORE: Final = [
     *("intake", "frames", "merge", "shard", "rows", "settled", "links", "rarity"),
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
     *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
-    *("market.findings", "market.notes", "market.risk", "retries", "clocks", "partial"),
-    *("sightings", "witnesses", "desk", "market.related", "market.apart"),
+    *("market.findings", "market.notes", "market.risk", "market.room", "market.standing"),
+    *("market.related", "market.apart", "clocks", "partial", "desk"),
+    *("retries", "sightings", "witnesses"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
 # What reaches for the machine: the clock, chance, the network, files.

@@ -66,7 +66,7 @@ def survey(
     found = margins(held, price, funding)
     forced = forced_by_distance(held, found, symbols)
     graph = _graph(held, found, forced, resting, follows)
-    forced[~known | np.isnan(price)] = np.nan
+    forced += np.where(known & ~np.isnan(price), 0.0, np.nan)[:, None, None]
     worth, leverage, holders = _gearing(held, found, symbols)
     told = _cascades(graph, forced)
     return Survey(
