@@ -12,6 +12,7 @@ from detectors.base import State
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, Interner, Recoding
 
 CHUNK_BINS: Final = 32  # bins that are sorted together, so that a stream is found without a scan
+CHUNK_END: Final = 4  # modulo as many: no bin with a look, and none that ends a block
 _NONE: Final = np.empty(0, np.int64)
 
 
@@ -57,7 +58,8 @@ class AccountRing:
         if keys.size:
             self._bins.append((bin_index, keys))
             self._events += keys.size
-            self._group(bin_index, keys)
+            self._loose.append((bin_index, keys))
+        self._group(bin_index)
         while self._bins and (
             self._bins[0][0] <= bin_index - self.bins_max or self._events > self.events_max
         ):
@@ -66,9 +68,9 @@ class AccountRing:
         while self._chunks and self._chunks[0].first < oldest:
             self._chunks.popleft()
 
-    def _group(self, bin_index: int, keys: NDArray[np.int64]) -> None:
-        self._loose.append((bin_index, keys))
-        if len(self._loose) == CHUNK_BINS:
+    def _group(self, bin_index: int) -> None:
+        """Sort what is loose where a chunk ends."""
+        if self._loose and bin_index % CHUNK_BINS == CHUNK_END:
             first, last = self._loose[0][0], self._loose[-1][0]
             self._chunks.append(_Chunk(first, last, _sorted(k for _, k in self._loose)))
             self._loose = []
@@ -119,7 +121,8 @@ class AccountRing:
         self._chunks.clear()
         self._loose = []
         for bin_index, keys in bins:
-            self._group(bin_index, keys)
+            self._loose.append((bin_index, keys))
+            self._group(bin_index)
 
     def state(self) -> State:
         """Bins, their sizes, and all keys end to end."""

@@ -21,7 +21,7 @@ FLOW_S: Final = 60.0
 USUAL_S: Final = 1800.0
 THIN: Final = float(np.log(1.5))  # below usual, in logarithms, where thinness begins
 SHELL_MIN: Final = 1.0  # quote currency
-_EDGES: Final = np.array(BANDS_CELLS)
+_SHELL_OF: Final = np.searchsorted(BANDS_CELLS, np.arange(BANDS_CELLS[-1] + 1), side="right")
 
 
 class Clustering:
@@ -53,15 +53,15 @@ class Clustering:
 
     def _count(self, changes: Changes, depth: Depth) -> None:
         side, row = changes.cell >> CELL_BITS, changes.row
-        place = (changes.cell & CELL_MASK) - depth.base[row]
-        away = np.where(side == 0, depth.touch[row] - place, place - depth.touch[row] + 1)
-        shell = np.searchsorted(_EDGES, np.maximum(away, 0), side="right")
-        near = (shell < SHELLS) & (depth.base[row] >= 0)
-        symbols = self.weight.size
-        at = ((side * SHELLS + shell) * symbols + row)[near]
-        total = np.zeros(2 * SHELLS * symbols, np.int64)
-        np.add.at(total, at, np.abs(changes.change[near]))
-        self.flow += (total / QUOTE_UNITS).reshape(self.flow.shape)
+        base = depth.base[row]
+        place = (changes.cell & CELL_MASK) - base - depth.touch[row]
+        outward = place * (2 * side - 1) + side  # bids lie below the touch, asks from it on
+        shell = _SHELL_OF[np.minimum(np.maximum(outward, 0), BANDS_CELLS[-1])]
+        shell[base < 0] = SHELLS
+        symbols, change = self.weight.size, np.abs(changes.change)
+        total = np.zeros((2 * (SHELLS + 1), symbols), np.int64)  # the last shell is all beyond
+        np.add.at(total.reshape(-1), (side * (SHELLS + 1) + shell) * symbols + row, change)
+        self.flow += total.reshape(2, SHELLS + 1, symbols)[:, :SHELLS] / QUOTE_UNITS
 
     def look(self, bands: Floats) -> Floats:
         """(S,) greatest share of changes in thin shells, over widths; NaN where nothing is known.

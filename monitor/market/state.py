@@ -1,4 +1,7 @@
-"""Everything that is known of the market, and the levels that detectors judge, once a second."""
+"""Everything that is known of the market, and the levels that detectors judge, once a second.
+
+Looks fall between the ends of blocks, where detectors learn: no bin pays for both.
+"""
 
 from collections.abc import Callable, Mapping
 
@@ -19,7 +22,7 @@ from monitor.settled import Settled
 
 
 class Market:
-    """Fed with every bin; looks at the levels at the end of each second."""
+    """Fed with every bin; looks at the levels once in each second."""
 
     def __init__(self, names: Names, *, bin_ns: int, positions_max: int) -> None:
         self.bin_ns = bin_ns
@@ -48,7 +51,7 @@ class Market:
         for i, settled in enumerate(built.bins):
             self._apply(settled)
             end = built.frame.bin + i + 1
-            if end % self.every == 0:
+            if end % self.every == self.every // 2:  # apart from the ends of blocks
                 self.now_ns = end * self.bin_ns
                 at.append(i)
                 values.append(self._look(end - 1))
