@@ -190,17 +190,24 @@ class SurpriseBank:
         scale, signal = rows.scale[loud.row], self._signal(loud.stream)
         tail = scale * self.signals + signal
         self.tail.watch_some(tail, loud.stream - signal * self.symbols, loud.nats)
-        before, now = rows.scale.size, np.arange(SCALES)
-        told = np.zeros((2, before + SCALES, self.best.size))
-        told[:, before:] = self.held, self._spoken
-        told[0, loud.row, loud.stream] = loud.nats
-        told[1, loud.row, loud.stream] = self.tail.decades_of(loud.nats, tail)
-        speaks = np.where(rows.held >= 0, rows.held, before + now)
-        best = np.zeros((len(rows.held), self.best.size))
-        for at in speaks.T:  # a window length after the other, for what they hold is large
-            np.maximum(best, told[1, at], out=best)
-        self.held, self._spoken = told[:, speaks[-1]]
-        return np.maximum(best - SCALES_DECADES, 0.0)
+        bins, cell = rows.bin[loud.row], scale * self.best.size + loud.stream
+        order = np.argsort(bins, kind="stable")
+        stops = np.searchsorted(bins[order], np.arange(len(rows.ending)), side="right").tolist()
+        cell, found = cell[order], self.tail.decades_of(loud.nats, tail)[order]
+        nats, begin = loud.nats[order], 0
+        held, spoken = self.held.reshape(-1), self._spoken.reshape(-1)
+        best = np.empty((len(rows.ending), self.best.size))
+        for t, stop in enumerate(stops):
+            moved = rows.ending[t].size * self.best.size  # the shortest so many move on
+            held[:moved] = 0.0
+            spoken[:moved] = 0.0
+            now = cell[begin:stop]
+            held[now] = nats[begin:stop]
+            spoken[now] = found[begin:stop]
+            self._spoken.max(axis=0, out=best[t])
+            begin = stop
+        best -= SCALES_DECADES
+        return np.maximum(best, 0.0, out=best)
 
     def spoken(self) -> Floats:
         """(SCALES, Q · S) decades of the latest window of each length."""
