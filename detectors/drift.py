@@ -104,6 +104,8 @@ class Drift:
     ) -> Iterator[tuple[int, int, float]]:
         """Give one value to each stream of a turn that is watched; where ADWIN finds a change, its
         place in the turn, its age in values and its size."""
+        if not watched.size:
+            return
         streams, values = turn[watched], level[watched]
         for i in streams[self.seen[streams] == len(self.values)].tolist():
             self.values[:KEPT, i] = self.values[KEPT:, i]

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import LOOK_S, Detail, Floats, Frame, State, Verdict, nest, unnest
+from detectors.base import BLOCK, LOOK_S, Detail, Floats, Frame, State, Verdict, nest, unnest
 from detectors.level_bank import Heard, LevelBank, LevelOptions
 from detectors.options import BurstOptions
 
@@ -42,7 +42,8 @@ class LevelSignal:
 
 class LevelSignals:
     """Several levels, one stream a symbol. They are judged in one go, and come to what each of them
-    alone would come to. Scores are of the last look, until the next.
+    alone would come to. Scores are of the last look, until the next. They learn in the middle of
+    blocks, between two looks, where the others do not.
 
     options: by name; a signal may have several, told apart behind a dot. look_bin: of that look.
     """
@@ -59,11 +60,18 @@ class LevelSignals:
         self.bank.resize(frame.values.shape[1])
         seen = [(self.look_bin, self.bank.heard)]
         looks = frame.levels.at.tolist()
+        end = (
+            BLOCK // 2 - frame.bin
+        ) % BLOCK  # the bin of the frame in which a block of looks ends
+        learns = end < len(frame.values)
         for number, at in enumerate(looks):
+            if learns and end < at:
+                self.bank.learn()
+                learns = False
             self.bank.look(self._levels(frame, number))
             self.look_bin = frame.bin + at
             seen.append((self.look_bin, self.bank.heard))
-        if frame.ends_block:
+        if learns:
             self.bank.learn()
         which = [bisect_right(looks, t) for t in range(len(frame.values))]
         scores = np.stack([seen[look][1].decades for look in which], axis=1)

@@ -33,22 +33,25 @@ class MarketWide:
         self.blocks = 0
         self.block_bins = 0
         self.recent = self.block = np.empty((len(features), 0))
+        self._refresh()
 
     def update(self, frame: Frame) -> Verdict:
         """Score a frame, then learn from it."""
         columns = [frame.features.index(feature) for feature in self.features]
         x = np.ascontiguousarray(frame.values[:, :, columns].transpose(0, 2, 1))
-        grow(self, {"recent": 0.0, "block": 0.0}, x.shape[2])
+        if x.shape[2] > self.recent.shape[1]:
+            grow(self, {"recent": 0.0, "block": 0.0}, x.shape[2])
+            self._refresh()
         if frame.skipped:
             self.bank.skip()
         seen = np.isfinite(x)
         cut = np.where(seen, x, 0.0)
         if self.blocks:  # in whole numbers, so that sums are exact
-            cut = np.minimum(cut, np.floor(SHARE_MAX * self.recent) + 3.0)
-        loudest = (cut - np.floor(self.recent)).max(axis=2, initial=0.0)
+            cut = np.minimum(cut, self._most)
+        loudest = (cut - self._whole).max(axis=2, initial=0.0)
         total = np.where(seen.any(axis=2), cut.sum(axis=2) - loudest, np.nan)
         found = self.bank.update(total[:, None], frame.bin)
-        score = np.where(self._streams() >= STREAMS_MIN, found.score[:, 0], np.nan)
+        score = np.where(self._streams >= STREAMS_MIN, found.score[:, 0], np.nan)
         self.block += cut.sum(axis=0)
         self.block_bins += len(x)
         if frame.ends_block:
@@ -61,13 +64,16 @@ class MarketWide:
         self.recent = self.recent + rate * (self.block / self.block_bins - self.recent)
         self.block = np.zeros_like(self.block)
         self.block_bins = 0
+        self._refresh()
 
-    def _streams(self) -> Floats:
-        """(features,) how many symbols effectively make the total."""
+    def _refresh(self) -> None:
+        """What holds for a block: the mean and the most of each symbol, in whole numbers, and how
+        many symbols effectively make each total, (features,)."""
+        self._whole = np.floor(self.recent)
+        self._most = np.floor(SHARE_MAX * self.recent) + 3.0
         total = self.recent.sum(axis=1)
         square = np.maximum((self.recent**2).sum(axis=1), 1e-12)
-        streams: Floats = total**2 / square
-        return streams
+        self._streams: Floats = total**2 / square
 
     def calibration(self) -> State:
         """What quiet flow has taught, that another run may begin with."""
@@ -85,4 +91,5 @@ class MarketWide:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, ("blocks", "block_bins", "recent", "block"), state)
+        self._refresh()
         self.bank.restore(unnest("bank", state))

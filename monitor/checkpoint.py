@@ -24,7 +24,7 @@ from monitor.clocks import Resume
 from monitor.config import Config
 from monitor.records import Partition
 
-FORMAT: Final = 3
+FORMAT: Final = 4
 FILE: Final = "checkpoint.npz"
 
 

@@ -32,7 +32,8 @@ class Facts:
 
     def last(self) -> "Facts":
         """The latest of each symbol."""
-        ends = np.flatnonzero(np.diff(self.row, append=-1))
+        ends = np.ones(self.row.size, np.bool_)
+        np.not_equal(self.row[1:], self.row[:-1], out=ends[:-1])
         return Facts(self.row[ends], self.account[ends], self.ts[ends], self.values[ends])
 
 

@@ -103,6 +103,8 @@ def forced_by_distance(
         near = np.flatnonzero(found.away < 2.0 * REACH)
     else:
         near = some[found.away[some] < 2.0 * REACH]
+    if not near.size:
+        return np.zeros((symbols, 2, len(DISTANCES)))
     cut = found.of(near)
     step = np.searchsorted(_EDGES, log_away(cut))  # the last is out of reach
     side = np.where(cut.worth > 0.0, FALL, RISE)
@@ -111,9 +113,8 @@ def forced_by_distance(
     cell = (held.row[near] * 2 + side) * steps + step
     sums = np.bincount(cell[inside], np.abs(cut.worth[inside]), symbols * 2 * steps)
     shells = np.asarray(sums, np.float64).reshape(symbols, 2, steps)
-    if near.size:
-        for k in range(1, steps):  # a cumulative sum of many short rows takes twice as long
-            shells[..., k] += shells[..., k - 1]
+    for k in range(1, steps):  # a cumulative sum of many short rows takes twice as long
+        shells[..., k] += shells[..., k - 1]
     return shells
 
 

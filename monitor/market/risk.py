@@ -80,8 +80,8 @@ class Risk:
         """The books anew, of symbols with positions: of those under pressure, and of those that had
         none, at each look; of others in turn."""
         known, pressed = self.exposure.known(len(self.resting)), self._found[-1][1].weighed
-        self.resting[~known] = np.nan
-        self._measured[~known] = 0
+        left = np.flatnonzero(~known & ~np.isnan(self.resting[:, 0, 0]))
+        self.resting[left], self._measured[left] = np.nan, 0
         due = np.isnan(self.resting[:, 0, 0])
         due[self.looks % TURNS :: TURNS] = True
         due[: pressed.size] |= pressed > PRESSED

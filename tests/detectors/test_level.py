@@ -4,9 +4,10 @@ import numpy as np
 import pytest
 
 from detectors.base import Floats, Frame
-from detectors.level import Level
+from detectors.level import Level, LevelSignals
 from detectors.level_bank import DELAY_S, WARM_UP_S, LevelOptions
 from detectors.options import BurstOptions
+from detectors.registry import LEVELS
 from tests.detectors.flow import look
 
 SECOND = BurstOptions(bin_ns=1_000_000_000)
@@ -136,3 +137,23 @@ def test_quiet_levels_that_wander_keep_their_promise(seed: int) -> None:
 def test_options_that_make_no_sense_are_named(options: dict[str, float], message: str) -> None:
     with pytest.raises(ValueError, match=message):
         LevelOptions(gauge="x", rising=True, **options)  # type: ignore[arg-type]
+
+
+def test_levels_that_are_judged_together_come_to_what_each_alone_comes_to() -> None:
+    rng = np.random.default_rng(8)
+    gauges = {each.gauge: rng.normal(0.0, 1.0, (600, 12)) for each in LEVELS.values()}
+    for values in gauges.values():
+        values[rng.random(values.shape) < 0.1] = np.nan
+        values[500:, 3] += 4.0
+    together = LevelSignals(LEVELS, SECOND)
+    alone = {name: Level(name, options, SECOND) for name, options in LEVELS.items()}
+    for first in range(0, 592, 16):
+        frame = look(Frame(first, np.zeros((16, 12, 1)), ("order",)), gauges, every=1)
+        found = together.update(frame)
+        for name, level in alone.items():
+            one = level.update(frame)
+            assert one.score.tobytes() == found[name].score.tobytes(), name
+            whose = np.flatnonzero(one.score[15] > 0.0)
+            ours, theirs = found[name].detail(15, whose), one.detail(15, whose)
+            assert ours.onset_bin.tolist() == theirs.onset_bin.tolist()
+            assert ours.observed.tobytes() == theirs.observed.tobytes()
