@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import BLOCK, LOOK_S, Detail, Floats, Frame, State, Verdict, nest, unnest
+from detectors.base import LOOK_S, Detail, Floats, Frame, State, Verdict, nest, pack, unnest, unpack
 from detectors.level_bank import Heard, LevelBank, LevelOptions
 from detectors.options import BurstOptions
 
@@ -42,37 +42,38 @@ class LevelSignal:
 
 class LevelSignals:
     """Several levels, one stream a symbol. They are judged in one go, and come to what each of them
-    alone would come to. Scores are of the last look, until the next. They learn in the middle of
-    blocks, between two looks, where the others do not.
+    alone would come to. Scores are of the last look, until the next.
 
     options: by name; a signal may have several, told apart behind a dot. look_bin: of that look.
+    due: whether a block has ended that is still to be learned. That is done as the next one begins,
+    since the bin that ends a block has enough to do.
     """
 
     def __init__(self, options: Mapping[str, LevelOptions], burst: BurstOptions) -> None:
         self.options = dict(options)
         self.bank = LevelBank(list(options.values()), burst)
         self.look_bin = 0
+        self.due = False
         self._look_bins = burst.bins(LOOK_S)
         self._sign = np.array([each.sign for each in options.values()])
 
+    def begin(self) -> None:
+        """Learn the block that has ended, if one has."""
+        if self.due:
+            self.bank.learn()
+            self.due = False
+
     def update(self, frame: Frame) -> dict[str, Verdict]:
         """Score a frame, then learn from it. One verdict a level."""
+        self.begin()
         self.bank.resize(frame.values.shape[1])
         seen = [(self.look_bin, self.bank.heard)]
         looks = frame.levels.at.tolist()
-        end = (
-            BLOCK // 2 - frame.bin
-        ) % BLOCK  # the bin of the frame in which a block of looks ends
-        learns = end < len(frame.values)
         for number, at in enumerate(looks):
-            if learns and end < at:
-                self.bank.learn()
-                learns = False
             self.bank.look(self._levels(frame, number))
             self.look_bin = frame.bin + at
             seen.append((self.look_bin, self.bank.heard))
-        if learns:
-            self.bank.learn()
+        self.due = frame.ends_block
         which = [bisect_right(looks, t) for t in range(len(frame.values))]
         scores = np.stack([seen[look][1].decades for look in which], axis=1)
         return {
@@ -116,11 +117,11 @@ class LevelSignals:
 
     def state(self) -> State:
         """Everything that the next update depends on."""
-        return nest("bank", self.bank.state()) | {"look_bin": np.array(self.look_bin)}
+        return nest("bank", self.bank.state()) | pack(self, ("look_bin", "due"))
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
-        self.look_bin = int(state["look_bin"])
+        unpack(self, ("look_bin", "due"), state)
         self.bank.restore(unnest("bank", state))
 
 

@@ -124,6 +124,7 @@ class Detection:
             frame = replace(built.frame, levels=self.market.update(built), feeds=feeds)
             if frame.bin // BLOCK != self._block:  # what is warm changes between blocks only
                 self._block = frame.bin // BLOCK
+                self.levels.begin()
                 self.blindness.found()
             verdicts = self._verdicts(frame)
             bursts = [v for v in verdicts if v.mixture is not None]
@@ -243,6 +244,7 @@ class Detection:
 
     def calibration(self) -> State:
         """What quiet flow has taught, that another run may begin with."""
+        self.levels.begin()
         state: State = {}
         for name, part in self._taught().items():
             state |= nest(name, part.calibration())
