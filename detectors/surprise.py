@@ -32,8 +32,8 @@ STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must 
 FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
 LEVELS_NATS: Final = (1.5, 6.0)  # where tails begin: of long windows, and of short ones
-EXCESS: Final = 1.0 / 3.0  # of the level, that maxima are believed to exceed it by
-EXCESS_MIN: Final = 0.8
+EXCESS: Final = 0.38  # of the level, that maxima are believed to exceed it by
+EXCESS_MIN: Final = 0.9
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 _LENGTH = np.array(LENGTHS, np.float64)
 

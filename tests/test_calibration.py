@@ -26,6 +26,7 @@ def made(config: Config, hours: float = 30.0) -> Calibration:
     detection = Pipeline(config).detection
     of_kind = {"seen": hours * 15.0, "exceeding": hours * 0.75, "excess": hours, "wander2": 0.04}
     of_kind |= {"samples": 900.0 * hours, "counting": 1.5, "events": 5000.0 * hours}
+    of_kind |= {"far": hours * 0.1, "far_excess": hours * 0.13}
     detection.calibrate(
         {
             name: np.full_like(array, of_kind[name.rpartition(".")[2]])

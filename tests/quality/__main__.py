@@ -1,8 +1,8 @@
 """`make score`: every study, its table to stdout, and all figures to .cache/score.json.
 
-python -m tests.quality [--jobs 2] [--weeks 1] [NAME…]
+python -m tests.quality [--jobs 2] [--weeks 0.5] [NAME…]
 
-The null study is as long as is asked for; one of eight weeks takes most of an hour of two cores.
+The null study is as long as is asked for: `--weeks 8 null` takes an hour of two free cores.
 """
 
 import time
