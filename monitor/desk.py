@@ -145,9 +145,10 @@ class Desk:
         for other in sorted(self.open, key=lambda c: (c.opened_bin, c.id)):
             pages = (case.severity == "page") + (other.severity == "page")
             fresh = bin_index in (case.opened_bin, other.opened_bin)
-            if other is case or pages == 2 or fresh or self._spent(case, bin_index):
+            if other is case or other in absorbed or pages == 2 or fresh:
                 continue
-            if self._spent(other, bin_index) or not self._joins(other, seen):
+            spent = self._spent(case, bin_index) or self._spent(other, bin_index)
+            if spent or not self._joins(other, seen):
                 continue
             kept, gone = sorted((case, other), key=_standing)
             for stream in gone.streams:
@@ -157,7 +158,7 @@ class Desk:
             gone.joined = kept.id
             self._drop(gone)
             absorbed.append(gone)
-            case = kept
+            case = kept  # which may be linked to more of them
         return case, absorbed
 
     def _open(self, bin_index: int, seen: Sighting) -> Case:

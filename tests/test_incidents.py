@@ -316,6 +316,20 @@ def test_of_two_that_become_one_the_page_goes_on() -> None:
     assert found.pages == 1
 
 
+def test_what_joins_the_younger_and_links_the_older_makes_all_of_them_the_older() -> None:
+    pairs = {("ETH", "BTC"), ("ETH", "SOL"), ("ETH", "DOGE")}
+    found = Desk("venue", OPTIONS, lambda one, others: any((one, o) in pairs for o in others))
+    told(found, 0, seen(5.0, "BTC", onset=0))
+    told(found, 60, seen(5.0, "BTC"), seen(5.1, "SOL", onset=60))
+    told(found, 120, seen(5.0, "BTC"), seen(5.1, "SOL"), seen(5.2, "DOGE", onset=120))
+    oldest = found.open[0].id
+    sightings = [seen(5.0, "BTC"), seen(5.1, "SOL"), seen(5.2, "DOGE"), seen(5.3, "ETH", onset=500)]
+    changes = found.update(130, sightings, 5.3)
+    assert [change for change, case in changes if case.joined == oldest] == ["close", "close"]
+    assert ids(found) == [["BTC", "DOGE", "ETH", "SOL"]]
+    assert found.open[0].id == oldest
+
+
 def test_two_pages_stay_two() -> None:
     found = graph_desk()
     told(found, 0, seen(6.5, "SOL", onset=0))
