@@ -23,7 +23,7 @@ CHOSEN_LOOKS: Final = 60  # from one choice of symbols to the next
 EDGES_LOOKS: Final = 15  # from one list of edges to the next
 CUT_SD: Final = 4.0
 NEIGHBOURS: Final = 4  # of each symbol, the most correlated
-CORRELATED: Final = 0.5  # from here on symbols are joined
+CORRELATED: Final = 0.5  # from here on a follower follows all the way
 _FAINT: Final = 0.3  # correlations up to here count for nothing, and for more by and by
 _BETA_MAX: Final = 1.5
 

@@ -98,7 +98,7 @@ def test_only_the_largest_holders_are_kept() -> None:
 
 def test_symbols_that_follow_each_other_closely_are_joined() -> None:
     edges = Follows(
-        np.array([B, C]), np.array([C, A]), np.ones(2), np.zeros(2), np.array([0.6, 0.4])
+        np.array([B, C]), np.array([C, A]), np.ones(2), np.zeros(2), np.array([0.6, 0.39])
     )
     found = related(edges)
     assert found.linked(B, [C])

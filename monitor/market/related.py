@@ -15,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Floats, Ints, State, pack, unpack
-from detectors.comovement import CORRELATED, Follows
+from detectors.comovement import Follows
 from monitor.columns import Recoding
 from monitor.market.exposure import Exposure
 
 HOLDERS: Final = 16  # of each symbol, the largest
 TURNS: Final = 256  # looks, at most, until every symbol's holders were looked at
 SHARED: Final = 0.1  # of what is held of both symbols
+CORRELATED: Final = 0.4  # returns of two symbols, at the lag at which they are most
 _BEFORE_ALL: Final = -1
 
 
