@@ -55,6 +55,12 @@ class Background:
     def warm(self) -> Bools:
         return self.weight >= self.options.bins(self.options.warm_up_s)
 
+    @property
+    def lift(self) -> Floats:
+        """(S,) by how much each mean is raised, as a factor."""
+        plain = np.maximum(self.total / np.maximum(self.weight, 1.0), self._floor)
+        return np.asarray(np.maximum(self.mean / plain, 1.0))
+
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
         grow(self, _PER_STREAM | {"mean": self._floor}, streams, self.signals)

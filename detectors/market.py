@@ -3,7 +3,9 @@
 Every window has a factor of its own, from the same bins as the counts that are judged by it: one
 that follows with a lag leaves the lag in every stream, and many streams together then look guilty.
 Symbols that are part of an anomaly are cut out by a redescending weight (Hampel, 1974), or fifty
-loud symbols of two hundred would raise what is expected of all.
+loud symbols of two hundred would raise what is expected of all. Means are raised while little is
+known of them, those of quiet streams most; against such means every market would look slow, and
+the busiest stream loud in it, so the factor is taken over the means without that.
 """
 
 from dataclasses import dataclass
@@ -33,6 +35,7 @@ class Panel:
 
     stream: (Q, P) which of all streams. usable: (Q, P) False where a signal has fewer than P.
     counting, wander2: (Q, P) and (SCALES, Q, P) of noise.py.
+    lift: (Q, P) by how much the mean of each is raised.
     trust: (Q,) how much of a market they are. enough: (Q,) how many of them would be one.
     """
 
@@ -40,6 +43,7 @@ class Panel:
     usable: Bools
     counting: Floats
     wander2: Floats
+    lift: Floats
     trust: Floats
     enough: Floats
 
@@ -92,6 +96,7 @@ def _robust(scale: NDArray[np.intp], sums: Floats, panel: Panel) -> tuple[Floats
         nobody = np.ones((scale.size, len(panel.stream)))
         return nobody, 0.0 * nobody
     c, e = sums.take(panel.stream, axis=2)  # rows end to end in memory, so sums are pairwise
+    e /= panel.lift
     heard = (e >= EXPECTED_MIN) & panel.usable
     ratio = c / np.where(heard, e, np.inf)
     precision = e / (panel.counting + panel.wander2[scale] * e) * heard
@@ -118,7 +123,7 @@ def _robust(scale: NDArray[np.intp], sums: Floats, panel: Panel) -> tuple[Floats
     return np.maximum(factor, FACTOR_MIN), np.minimum(streams / panel.enough, 1.0)
 
 
-def market_panel(mean: Floats, usable: Bools, noise: Noise) -> Panel:
+def market_panel(mean: Floats, usable: Bools, noise: Noise, lift: Floats) -> Panel:
     """The busiest usable streams of each signal, at most PANEL, in the order of streams. As wide
     as symbols allow, whatever is usable, so that a sum's bits do not hang on other signals."""
     signals = noise.signals
@@ -139,6 +144,7 @@ def market_panel(mean: Floats, usable: Bools, noise: Noise) -> Panel:
         found,
         noise.counting[stream],
         noise.wander2.take(stream, axis=1),
+        lift[stream],
         np.clip((streams - STREAMS_NONE) / (STREAMS_FULL - STREAMS_NONE), 0.0, 1.0),
         np.clip(streams, 1.0, STREAMS_FULL),
     )

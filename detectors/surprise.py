@@ -141,7 +141,8 @@ class SurpriseBank:
         of_row, filled = np.ones((rows.scale.size, 1)), np.ones((bins, SCALES, 1))
         if self.factor is not None:
             if self._panel is None:
-                self._panel = market_panel(self.background.mean, able & ~self.alarmed, self.noise)
+                known, usable = self.background, able & ~self.alarmed
+                self._panel = market_panel(known.mean, usable, self.noise, known.lift)
             of_row, filled = self.factor.update(rows, sums, self._panel)
             self.common = filled[-1]
         shape = rows.scale.size, self.signals, self.symbols

@@ -7,7 +7,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from detectors.base import BLOCK, Detail, Floats, State, Verdict
+from detectors.base import BLOCK, Detail, Floats, Frame, State, Verdict
+from detectors.burst import Bursts
 from detectors.correlated import (
     OTHERS_DECADES,
     SCORE_MAX,
@@ -269,3 +270,20 @@ def _hand(
         for v in whole
     ]
     return test.update(first + at, cut, venue(0.3, bins))
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_young_monitor_of_many_quiet_symbols_and_a_busy_one_is_quiet(seed: int) -> None:
+    # A thousand independent Poisson symbols: one of them has a tenth of all, most have next to
+    # none. For the first minutes quiet streams are expected at far more than they do.
+    rng = np.random.default_rng(seed)
+    rate = np.arange(1, 1001) ** -1.2
+    mean = 1000.0 * rate[:, None] / rate.sum() * np.array([0.55, 0.44, 0.01])
+    names = ("order", "cancel", "leverage")
+    bursts = Bursts({f"{name}_burst": name for name in names}, BurstOptions())
+    test = CorrelatedTest(len(names), BurstOptions())
+    info = np.log10(3_600 * 4)
+    for first in range(0, 4 * 240, BLOCK):
+        counts = rng.poisson(mean, (BLOCK, *mean.shape)).astype(np.float64)
+        evidence = test.update(first, bursts.update(Frame(first, counts, names)), [])
+        assert evidence.score.max() < info, first

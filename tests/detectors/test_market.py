@@ -22,6 +22,7 @@ class Market:
         self.noise.resize(mean.size)
         self.noise.refresh(mean)
         self.usable = np.ones(mean.size, bool)
+        self.lift = np.ones(mean.size)
         self.bin = 0
 
     def take(self, counts: Floats) -> Floats:
@@ -30,7 +31,7 @@ class Market:
         for first in range(0, len(counts), BLOCK):
             block = counts[first : first + BLOCK]
             means = np.broadcast_to(self.mean, block.shape)
-            panel = market_panel(self.mean, self.usable, self.noise)
+            panel = market_panel(self.mean, self.usable, self.noise, self.lift)
             rows, sums, _ = self.windows.take(self.bin, block, means)
             _, filled = self.factor.update(rows, sums, panel)
             found.append(filled[..., 0])
@@ -49,6 +50,16 @@ def test_a_common_factor_is_recovered_at_every_window_length(factor: float) -> N
     found = steady(factor, np.linspace(5.0, 50.0, 60))
     np.testing.assert_allclose(found[HEARD:], factor, rtol=1e-6)
     np.testing.assert_allclose(found[:HEARD], max(factor, 1.0), rtol=1e-6)
+
+
+def test_means_that_are_raised_make_no_market_slow() -> None:
+    # One busy stream that is well known, and many that are expected at half as much again.
+    plain = np.concatenate([[500.0], np.full(59, 5.0)])
+    lift = np.concatenate([[1.0], np.full(59, 1.5)])
+    market = Market(plain * lift)
+    market.lift = lift
+    found = market.take(np.tile(plain, (2048, 1)))[-1]
+    np.testing.assert_allclose(found, 1.0, rtol=1e-6)
 
 
 def test_a_factor_has_no_lag_and_the_shortest_windows_share_that_of_eight_bins() -> None:
