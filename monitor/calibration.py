@@ -1,7 +1,7 @@
 """What `foreshock calibrate` learned of a venue's quiet flow, as a file of plain numbers."""
 
 from pathlib import Path
-from typing import Final, Literal
+from typing import Final
 
 import msgspec
 import numpy as np
@@ -13,7 +13,7 @@ from monitor.detection import Detection
 from monitor.errors import UserError
 from monitor.pipeline import Pipeline
 
-SCHEMA: Final = 1
+SCHEMA: Final = 2  # of what scores are made of: another one would be read in the wrong unit
 
 
 class CalibrationError(UserError):
@@ -27,7 +27,7 @@ class Calibration(Struct, frozen=True, kw_only=True):
     quiet_hours: how much flow it rests on. taught: part and number -> values, one a scale.
     """
 
-    schema: Literal[1] = SCHEMA
+    schema: int = SCHEMA
     venue: str
     bin_ms: int
     seeds: list[int]
@@ -63,11 +63,17 @@ def write(calibration: Calibration, path: Path) -> None:
 def read(path: Path) -> Calibration:
     """The calibration in a file; raises CalibrationError."""
     try:
-        return msgspec.json.decode(path.read_bytes(), type=Calibration)
+        found = msgspec.json.decode(path.read_bytes(), type=Calibration)
     except OSError as error:
         raise CalibrationError(f"{path}: cannot be read: {error.strerror or error}") from error
     except (msgspec.DecodeError, UnicodeDecodeError) as error:
         raise CalibrationError(f"{path}: is no calibration: {error}") from error
+    if found.schema != SCHEMA:
+        raise CalibrationError(
+            f"{path}: is of other scores (schema {found.schema}, not {SCHEMA}); "
+            "run foreshock calibrate again"
+        )
+    return found
 
 
 def seeds(config: Config) -> frozenset[int]:

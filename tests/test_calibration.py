@@ -109,9 +109,8 @@ def test_a_calibration_of_other_detectors_is_refused(file: Path) -> None:
         (b"", "is no calibration: "),
         (b"\xff\xfe", "is no calibration: "),
         (b"{}", "is no calibration: Object missing required field"),
-        (b'{"schema": 2}', "is no calibration: "),
     ],
-    ids=["no file", "empty", "not text", "no fields", "another schema"],
+    ids=["no file", "empty", "not text", "no fields"],
 )
 def test_what_is_no_calibration_is_refused_in_one_line(
     tmp_path: Path, content: bytes | None, says: str
@@ -123,6 +122,15 @@ def test_what_is_no_calibration_is_refused_in_one_line(
         configured(naming(path))
     assert str(refused.value).startswith(f"{path}: {says}")
     assert "\n" not in str(refused.value)
+
+
+def test_a_calibration_of_other_scores_is_refused(file: Path, tmp_path: Path) -> None:
+    old = tmp_path / "old.json"
+    old.write_bytes(file.read_bytes().replace(b'"schema": 2', b'"schema": 1'))
+    with pytest.raises(
+        CalibrationError, match=r"of other scores \(schema 1, not 2\); run foreshock"
+    ):
+        configured(naming(old))
 
 
 def test_a_calibration_that_cannot_be_written_is_said_in_one_line(tmp_path: Path) -> None:
