@@ -107,23 +107,7 @@ def _summary(
     lead = (symbols or ranked)[0]  # a name says more than "the whole venue", if it is loud too
     alike = [seen for seen in ranked if seen.signal == lead.signal]
     since = _clock(case.onset_bin * bin_ns)
-    if lead.feature in SENTENCES:
-        text = SENTENCES[lead.feature].format(lead.observed, lead.expected, _some(alike))
-    elif lead.signal == "feed_gap":
-        alike = [seen for seen in alike if seen.symbol == VENUE] or alike
-        missed = round(sum(seen.expected for seen in alike))
-        text = f"No {_events(lead).lower()} of {_some(alike)}, where {missed:,} were expected,"
-    elif lead.signal == "clock_skew":
-        behind = lead.observed - lead.expected
-        side = "behind" if behind > 0.0 else "ahead of"
-        text = f"Event times of {_some(alike)} are {abs(behind):.1f} s {side} where they used to be"
-        text += " against the broker's clock,"
-    elif lead.signal == "drift":
-        text = f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
-    elif lead.feature in LEVELS:
-        text = f"{_events(lead)} at {_ratio(alike)} its usual level on {_some(alike)}"
-    else:
-        text = f"{_events(lead)} at {_ratio(alike)} the expected rate on {_some(alike)}"
+    text = _what(lead, alike)
     text += f" since {since} UTC"
     first = min(ranked, key=lambda s: (s.onset_bin, -s.score, s.symbol))
     if len(case.streams) > 1 and first.symbol != VENUE:
@@ -143,6 +127,26 @@ def _summary(
         minutes, seconds = divmod(round((at_bin - case.opened_bin) * bin_ns / NS_PER_S), 60)
         text += f"; over after {minutes} min {seconds:02d} s"
     return text + "."
+
+
+def _what(lead: Sighting, alike: Sequence[Sighting]) -> str:
+    """What the leading sighting, and those of its signal, say."""
+    if lead.feature in SENTENCES:
+        return SENTENCES[lead.feature].format(lead.observed, lead.expected, _some(alike))
+    if lead.signal == "feed_gap":
+        alike = [seen for seen in alike if seen.symbol == VENUE] or alike
+        missed = round(sum(seen.expected for seen in alike))
+        return f"No {_events(lead).lower()} of {_some(alike)}, where {missed:,} were expected,"
+    if lead.signal == "clock_skew":
+        behind = lead.observed - lead.expected
+        side = "behind" if behind > 0.0 else "ahead of"
+        text = f"Event times of {_some(alike)} are {abs(behind):.1f} s {side} where they used to be"
+        return text + " against the broker's clock,"
+    if lead.signal == "drift":
+        return f"{_events(lead)} on {_some(alike)} drifted to {_ratio(alike)} their earlier level"
+    if lead.feature in LEVELS:
+        return f"{_events(lead)} at {_ratio(alike)} its usual level on {_some(alike)}"
+    return f"{_events(lead)} at {_ratio(alike)} the expected rate on {_some(alike)}"
 
 
 def _events(seen: Sighting) -> str:
