@@ -75,7 +75,7 @@ async def test_a_shard_killed_midway_changes_no_incident(
     frames_topic = f"{venue.prefix}frames"
     await create_topics(venue.bootstrap, {frames_topic: 3}, {"retention.ms": "-1"})
     messages = minutes_of_trouble(31)
-    cuts = [0, len(messages) * 2 // 5, len(messages) // 2, len(messages)]  # trouble from 3/5 on
+    cuts = [0, len(messages) // 3, len(messages) * 2 // 5, len(messages)]  # trouble from a half on
     parts = [messages[a:b] for a, b in pairwise(cuts)]
     alone = venue.config(tmp_path)
     shard = replace(alone, scale=Scale(role="shard", frames_topic=frames_topic))
