@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import multiprocessing
 import resource
 import statistics
 import sys
@@ -42,7 +43,9 @@ def main() -> None:
     for symbols in (100, 1_000):
         closed_bin(symbols)
     closed_bin(10_000, warm_s=30.0, measured_s=15.0)  # before levels are judged
-    memory()
+    alone = multiprocessing.get_context("spawn").Process(target=memory)
+    alone.start()
+    alone.join()
 
 
 async def wire() -> None:
@@ -122,7 +125,7 @@ def closed_bin(symbols: int, *, warm_s: float = WARM_S, measured_s: float = MEAS
 
 
 def memory() -> None:
-    """Resident memory as events go by."""
+    """Resident memory as events go by; in a process of its own, since what was measured stays."""
     pipeline = Pipeline(Config())
     shown = []
     for first in range(0, MEMORY_EVENTS, 10_000):
