@@ -43,6 +43,8 @@ class Status:
 
     def stepped(self, step: Step, detection: Detection) -> None:
         """Remember what one closed bin came to, after the exporter has taken it in."""
+        if self.stepped_s is None:  # or it would pass for warm until it is looked at again
+            self.exporter.blind = detection.blind()
         self.stepped_s = time.monotonic()
         self.venue.add(step.end_ns // NS_PER_S, step.score)
         if step.incidents:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from html.parser import HTMLParser
+from pathlib import Path
 from typing import get_args
 
 import aiohttp
@@ -11,12 +12,15 @@ import pytest
 
 from monitor.blindness import Reason
 from monitor.config import Config, Http, Scale
+from monitor.detection import Step
 from monitor.exporter import Exporter
 from monitor.incidents import Incident, SymbolEvidence
 from monitor.pages.health import WHY_BLIND, notices
 from monitor.pages.links import filled
+from monitor.replay import Replay
 from monitor.settings import ConfigError, load
 from monitor.status import Status
+from tests.live import minutes_of_trouble
 from tests.pages.conftest import last
 from tests.pages.served import Watched, served
 
@@ -103,6 +107,25 @@ async def test_links_are_there_only_where_they_were_configured(ongoing: Watched)
     async with served(plain) as url:
         text = (await get(url + path, HTML))[3]
     assert not [link for link in Links(text).found if link.startswith("http")]
+
+
+def test_a_monitor_is_warming_up_from_its_first_bin_on(tmp_path: Path) -> None:
+    config = Config(http=Http(port=0))
+    path = tmp_path / "events.jsonl"
+    path.write_bytes(b"\n".join(v for _, _, v in minutes_of_trouble(3, seconds=4.0)) + b"\n")
+    reasons: list[list[str]] = []
+
+    def take(step: Step) -> None:
+        status.stepped(step, replay.pipeline.detection)
+        reasons.append(status.not_ready())
+
+    replay = Replay(config, [path], on_step=take)
+    signals = replay.pipeline.detection.signals
+    status = Status(Exporter(config.input_topics, signals, scores_max=5), config)
+    status.assigned = True
+    assert not list(replay.incidents())
+    assert reasons
+    assert all("warming up" in said for said in reasons)
 
 
 def test_a_link_is_filled_with_what_can_stand_in_an_address() -> None:
