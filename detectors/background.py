@@ -58,8 +58,11 @@ class Background:
     @property
     def lift(self) -> Floats:
         """(S,) by how much each mean is raised, as a factor."""
-        plain = np.maximum(self.total / np.maximum(self.weight, 1.0), self._floor)
-        return np.asarray(np.maximum(self.mean / plain, 1.0))
+        return np.asarray(np.maximum(self.mean / self._plain(), 1.0))
+
+    def _plain(self) -> Floats:
+        """(S,) means that are not raised."""
+        return np.maximum(self.total / np.maximum(self.weight, 1.0), self._floor)
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
@@ -95,9 +98,8 @@ class Background:
         self._refresh(counting)
 
     def _refresh(self, counting: Floats) -> None:
-        weight = np.maximum(self.weight, 1.0)
-        mean = np.maximum(self.total / weight, self._floor)
-        short = np.maximum(1.0 / weight - self._settled, 0.0)
+        mean = self._plain()
+        short = np.maximum(1.0 / np.maximum(self.weight, 1.0) - self._settled, 0.0)
         self.mean = mean + self.options.caution * np.sqrt(counting * mean * short)
 
     def rebaseline(self, streams: Bools, counting: Floats) -> None:

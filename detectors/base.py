@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Final, Protocol
+from typing import Final, Protocol, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,6 +11,7 @@ Floats = NDArray[np.float64]
 Ints = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 State = dict[str, NDArray[np.generic]]
+T = TypeVar("T")
 
 BLOCK: Final = 16  # bins; what was learned takes effect where a block ends, at bins 16·n
 LOOK_S: Final = 1.0  # seconds of venue time from one look at the levels to the next
@@ -164,6 +165,13 @@ def unpack(thing: object, names: Sequence[str], state: Mapping[str, NDArray[np.g
     for name in names:
         array = np.array(state[name])
         setattr(thing, name, array if array.ndim else array.item())
+
+
+def unpacked(
+    kind: Callable[..., T], names: Sequence[str], state: Mapping[str, NDArray[np.generic]]
+) -> T:
+    """A thing of the named arrays, as `pack` took them."""
+    return kind(**{name: np.array(state[name]) for name in names})
 
 
 def nest(prefix: str, state: State) -> State:

@@ -8,12 +8,12 @@ known before them and cut, so that one jump of the market is one sample and not 
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Floats, Ints, State, nest, pack, unnest, unpack
+from detectors.base import Floats, Ints, State, nest, pack, unnest, unpack, unpacked
 
 TRACKED_MAX: Final = 64
 LAGS: Final = (0, 1, 2, 4, 8)  # looks by which a follower may be late
@@ -23,7 +23,7 @@ CHOSEN_LOOKS: Final = 60  # from one choice of symbols to the next
 EDGES_LOOKS: Final = 15  # from one list of edges to the next
 CUT_SD: Final = 4.0
 NEIGHBOURS: Final = 4  # of each symbol, the most correlated
-CORRELATED: Final = 0.5  # from here on a follower follows all the way
+_SURE: Final = 0.5  # from here on a follower follows all the way
 _FAINT: Final = 0.3  # correlations up to here count for nothing, and for more by and by
 _BETA_MAX: Final = 1.5
 
@@ -129,7 +129,7 @@ class Comovement:
         kept = best[leader, follower] > _FAINT
         leader, follower = leader[kept], follower[kept]
         correlation = best[leader, follower]
-        sure = np.minimum((correlation - _FAINT) / (CORRELATED - _FAINT), 1.0)
+        sure = np.minimum((correlation - _FAINT) / (_SURE - _FAINT), 1.0)
         beta = sure * correlation * np.sqrt(self.square[follower] / self.square[leader])
         return Follows(
             leader=self.row[leader],
@@ -146,5 +146,4 @@ class Comovement:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, self._STATE, state)
-        edges: dict[str, Any] = {**unnest("edges", state)}
-        self.edges = Follows(**{name: np.array(edges[name]) for name in Follows.__slots__})
+        self.edges = unpacked(Follows, Follows.__slots__, unnest("edges", state))

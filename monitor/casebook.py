@@ -7,8 +7,7 @@ import numpy as np
 
 from monitor.detection import Step
 from monitor.events import NS_PER_S
-from monitor.explain import VENUE
-from monitor.incidents import Incident
+from monitor.incidents import VENUE, Incident
 from monitor.scoreline import Line, Point
 
 INCIDENTS_MAX: Final = 200

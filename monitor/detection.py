@@ -163,12 +163,8 @@ class Detection:
 
     def _linked(self, symbol: str, others: Collection[str]) -> bool:
         """Whether the graph of the market joins a symbol to any of some others."""
-        codes = self._names.symbols
-        if symbol not in codes:
-            return False
-        row_of = self.roster.row_of
-        rows = [int(row_of[codes[name]]) for name in others if name in codes]
-        return self.market.risk.related.linked(int(row_of[codes[symbol]]), rows)
+        row = self.roster.row
+        return self.market.risk.related.linked(row(symbol), [row(name) for name in others])
 
     def _describe(self, change: Change, case: Case, at_bin: int) -> Incident:
         return describe(

@@ -4,10 +4,10 @@ from collections.abc import Callable, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
-from monitor import incidents
 from monitor.events import NS_PER_S
 from monitor.incidents import (
     SYMBOLS_SHOWN,
+    VENUE,
     AccountEvidence,
     Case,
     Change,
@@ -17,7 +17,6 @@ from monitor.incidents import (
 )
 
 AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
-VENUE: Final = incidents.VENUE
 LEAD: Final = 0.5  # of the loudest score, that a symbol's needs to be what the sentence is about
 EVENTS: Final = {
     "any": "events",

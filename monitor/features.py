@@ -44,6 +44,11 @@ class Roster:
         """Symbol code -> row, negative where refused or not seen yet."""
         return self._row_of
 
+    def row(self, symbol: str) -> int:
+        """Of a symbol by name; negative where it has none."""
+        code = self._names.symbols.get(symbol, self._row_of.size)
+        return int(self._row_of[code]) if code < self._row_of.size else _UNSEEN
+
     def _admit(self, codes: NDArray[np.int64]) -> None:
         by_name = sorted((self._names.symbols.names[code], int(code)) for code in codes)
         for name, code in by_name:

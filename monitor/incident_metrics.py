@@ -13,8 +13,7 @@ from typing import Final
 from prometheus_client import CollectorRegistry, Counter
 from prometheus_client.core import GaugeMetricFamily, Metric
 
-from monitor.explain import VENUE
-from monitor.incidents import SEVERITIES, Incident
+from monitor.incidents import SEVERITIES, VENUE, Incident
 
 SERIES_MAX: Final = 50  # open incidents that have series; pages first, then the loudest
 SYMBOLS_MAX: Final = 5

@@ -12,8 +12,8 @@ from monitor.codec import Codec
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Columns, Names
 from monitor.config import Config
 from monitor.events import KINDS
-from monitor.explain import VENUE
 from monitor.frames import Decision
+from monitor.incidents import VENUE
 from monitor.records import BadRecord, Partition, RawBatch
 
 _NOTHING: Final = np.empty(0, np.int64)

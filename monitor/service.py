@@ -183,8 +183,8 @@ class Service:
         """Depth and bands of the symbols that somebody may look at."""
         detection, step = self.pipeline.detection, self.exporter.streams.step
         if step is not None:
-            rows = {name: row for row, name in enumerate(detection.roster.symbols)}
-            watched = {name: rows[name] for name in self.exporter.watched() if name in rows}
+            rows = {name: detection.roster.row(name) for name in self.exporter.watched()}
+            watched = {name: row for name, row in rows.items() if row >= 0}
             self.exporter.books.look(detection.market, step.bin, watched)
 
     async def _save(self) -> None:

@@ -10,9 +10,8 @@ from detectors.base import Verdict
 from detectors.correlated import Evidence
 from detectors.feed_gap import ANY
 from monitor.events import KINDS
-from monitor.explain import VENUE
 from monitor.features import Roster
-from monitor.incidents import DeskOptions, Sighting
+from monitor.incidents import VENUE, DeskOptions, Sighting
 
 FEED_DECADES: Final = 1e-4  # what a decade of a gap adds to its score
 DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drift is put

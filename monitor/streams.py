@@ -13,7 +13,7 @@ from prometheus_client.core import GaugeMetricFamily, Metric
 from detectors.base import Verdict
 from detectors.windows import LENGTHS
 from monitor.detection import Detection, Step
-from monitor.explain import VENUE
+from monitor.incidents import VENUE
 
 SCORE_MIN: Final = 1.0  # decades; below, a stream is not worth a series
 MARKET_BINS: Final = 64  # of the windows by which the market's factor is shown: 16 s

@@ -8,9 +8,8 @@ from monitor import retries
 from monitor.accounts import AccountRing
 from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names
 from monitor.events import KINDS, Kind
-from monitor.explain import VENUE
 from monitor.features import Roster
-from monitor.incidents import FEED, AccountEvidence, Case
+from monitor.incidents import FEED, VENUE, AccountEvidence, Case
 from monitor.market.notes import note
 from monitor.market.state import Market
 
@@ -61,7 +60,7 @@ class Witnesses:
         for seen in case.streams:
             if seen.signal != signal or seen.symbol not in self._names.symbols:
                 continue
-            row = self._row(seen.symbol)
+            row = self._roster.row(seen.symbol)
             codes, amounts = told.of(seen.feature, row)
             if not codes.size:
                 codes, amounts = apart.accounts(seen.feature, row)
@@ -81,8 +80,8 @@ class Witnesses:
         known = self._names.symbols.keys()
         loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol in known}
         notes = [
-            note(told, seen.feature, self._row(seen.symbol), self._roster.symbols)
-            or apart.note(seen.feature, self._row(seen.symbol))
+            note(told, seen.feature, self._roster.row(seen.symbol), self._roster.symbols)
+            or apart.note(seen.feature, self._roster.row(seen.symbol))
             for _, seen in sorted(loudest.items())
         ]
         refused = self._streams(case, "reject_storm")
@@ -90,6 +89,3 @@ class Witnesses:
             bins = self._ring.within(range(case.onset_bin, at_bin + 1))
             notes.append(retries.note(bins, np.array(refused), self._names.accounts))
         return [text for text in notes if text is not None]
-
-    def _row(self, symbol: str) -> int:
-        return int(self._roster.row_of[self._names.symbols[symbol]])

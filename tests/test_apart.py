@@ -116,7 +116,7 @@ def test_nothing_is_said_of_what_was_not_compared() -> None:
 
 def test_codes_of_accounts_may_change_and_a_restart_changes_nothing() -> None:
     one, other = Apart(), Apart()
-    one._found.append((7, at(94.0)))
+    one.looked.add(7, at(94.0))
     other.restore(one.state())
     for apart in (one, other):
         apart.recode(Recoding(symbols=np.arange(2), accounts=np.array([0, 5, 4, 3, 2, 1])))

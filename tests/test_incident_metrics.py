@@ -5,7 +5,6 @@ from collections.abc import Iterable, Mapping
 from hypothesis import given
 from hypothesis import strategies as st
 
-from monitor.explain import VENUE
 from monitor.exporter import Exporter
 from monitor.incident_metrics import (
     SERIES_MAX,
@@ -16,7 +15,7 @@ from monitor.incident_metrics import (
     ratio_of,
     symbols_of,
 )
-from monitor.incidents import AccountEvidence, Change, Incident, Severity, SymbolEvidence
+from monitor.incidents import VENUE, AccountEvidence, Change, Incident, Severity, SymbolEvidence
 from tests.test_exporter import SYMBOLS, samples, step
 
 SENTENCE = (

@@ -17,7 +17,7 @@ CORE: Final = [
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
     *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
     *("market.findings", "market.notes", "market.risk", "market.room", "market.standing"),
-    *("market.related", "market.apart", "clocks", "partial", "desk"),
+    *("market.related", "market.apart", "market.looks", "clocks", "partial", "desk"),
     *("retries", "sightings", "witnesses"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}

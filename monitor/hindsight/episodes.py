@@ -5,8 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from monitor.explain import VENUE
-from monitor.incidents import SEVERITIES, Incident
+from monitor.incidents import SEVERITIES, VENUE, Incident
 
 SYMBOLS_KEPT: Final = 50
 

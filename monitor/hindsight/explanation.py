@@ -13,11 +13,10 @@ from msgspec import Struct
 from monitor.config import Config
 from monitor.detection import Step
 from monitor.errors import UserError
-from monitor.explain import VENUE
 from monitor.hindsight.second_look import SecondLook, StreamStory
 from monitor.hindsight.told import Told, audited, chosen, replayed
 from monitor.hindsight.without import Enough, Without, asked_about, play, without
-from monitor.incidents import Incident, Sighting
+from monitor.incidents import VENUE, Incident, Sighting
 from monitor.rarity import rarity
 from monitor.replay import Replay
 

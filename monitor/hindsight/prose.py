@@ -6,10 +6,11 @@ from typing import Final
 
 import click
 
-from monitor.explain import EVENTS, VENUE
+from monitor.explain import EVENTS
 from monitor.hindsight.explanation import Explanation
 from monitor.hindsight.second_look import Second, StreamStory
 from monitor.hindsight.without import Without
+from monitor.incidents import VENUE
 from monitor.pretty import WIDTH, clock, duration, grid, incident_text
 
 STREAMS_SHOWN: Final = 4

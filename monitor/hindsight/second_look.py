@@ -15,8 +15,7 @@ from detectors.windows import LENGTHS
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
 from monitor.detection import Step
 from monitor.events import KINDS, NS_PER_S, Kind
-from monitor.explain import VENUE
-from monitor.incidents import Sighting
+from monitor.incidents import VENUE, Sighting
 from monitor.pipeline import Pipeline
 
 STREAMS_MAX: Final = 12  # the loudest, that are looked at

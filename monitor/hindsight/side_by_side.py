@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Final
 
-from monitor.explain import VENUE
 from monitor.hindsight.comparison import Comparison, Met, Outcome, Right, sooner
+from monitor.incidents import VENUE
 from monitor.pretty import clock, grid
 from monitor.scoring.intervals import Spread
 

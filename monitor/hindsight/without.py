@@ -8,8 +8,7 @@ from typing import Final
 from msgspec import Struct
 
 from monitor.detection import Step
-from monitor.explain import VENUE
-from monitor.incidents import Incident
+from monitor.incidents import VENUE, Incident
 from monitor.replay import Replay
 
 ACCOUNTS_MAX: Final = 5

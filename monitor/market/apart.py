@@ -6,16 +6,18 @@ Only the price of one symbol is another: all else that a pool holds stays at its
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Floats, Ints, State, nest, pack, unnest
+from detectors.base import Floats, Ints, State, nest, pack, unnest, unpacked
 from monitor.columns import Recoding
 from monitor.market.bands import Margins
 from monitor.market.exposure import Exposure
+from monitor.market.findings import worst
 from monitor.market.gauges import GAUGES
+from monitor.market.looks import Looks
 from monitor.market.notes import money
 from monitor.market.prices import INDEX
 from monitor.market.risk import price_of
@@ -94,15 +96,14 @@ def nobody() -> Stranded:
 
 
 class Apart:
-    """The looks of a frame are kept, so that what is told of a bin does not depend on how many
-    bins were judged at once."""
+    """At each look, the symbols whose prices are farthest apart. looked: what was found."""
 
     def __init__(self) -> None:
-        self._found: list[tuple[int, Stranded]] = [(0, nobody())]
+        self.looked = Looks(nobody())
 
     def begin(self) -> None:
         """A frame begins."""
-        del self._found[:-1]
+        self.looked.begin()
 
     def look(self, at_bin: int, market: "Market", levels: Floats) -> None:
         """levels: (S, G) of all gauges at the end of a bin."""
@@ -112,34 +113,32 @@ class Apart:
         asked = [
             (number, row, float(other[gauge][row]))
             for number, gauge in enumerate(GAUGE)
-            for row in _worst(levels[:, names.index(gauge)], LEAST[gauge])
+            for row in _apart(levels[:, names.index(gauge)], LEAST[gauge])
         ]
         held, margins = market.risk.exposure, market.risk.seen.margins
-        self._found.append((at_bin, stranded(held, margins, mark, asked)))
+        self.looked.add(at_bin, stranded(held, margins, mark, asked))
 
     def found(self, at_bin: int) -> Stranded:
         """What the last look up to the end of a bin found."""
-        known = [found for look_bin, found in self._found if look_bin <= at_bin]
-        return known[-1] if known else self._found[0][1]
+        return self.looked.at(at_bin)
 
     def keys(self) -> list[Ints]:
         """Accounts that are remembered, for whoever must know which codes are in use."""
-        return [found.who[:, 3] for _, found in self._found]
+        return [found.who[:, 3] for found in self.looked.all()]
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""
-        self._found = [(at_bin, found.recoded(recoding)) for at_bin, found in self._found]
+        self.looked.change(lambda found: found.recoded(recoding))
 
     def state(self) -> State:
         """Everything that is told of the next bin."""
-        at_bin, found = self._found[-1]
+        at_bin, found = self.looked.last
         return {"look": np.array(at_bin)} | nest("found", pack(found, Stranded.__slots__))
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
-        kept: dict[str, Any] = {**unnest("found", state)}
-        found = Stranded(**{name: np.array(kept[name]) for name in Stranded.__slots__})
-        self._found = [(int(state["look"]), found)]
+        found = unpacked(Stranded, Stranded.__slots__, unnest("found", state))
+        self.looked = Looks(found, int(state["look"]))
 
 
 def stranded(
@@ -190,9 +189,5 @@ def _falls(
     return (there & ~here & known)[inverse], (here & ~there & known)[inverse]
 
 
-def _worst(value: Floats, least: float) -> list[int]:
-    """Rows with the greatest values from a mark on; NaN is none."""
-    found = np.where(value >= least, value, -np.inf)
-    order = np.argsort(-found, kind="stable")[:ROWS_MAX]
-    rows: list[int] = order[found[order] >= least].tolist()
-    return rows
+def _apart(level: Floats, least: float) -> list[int]:
+    return worst(level, level >= least, ROWS_MAX)

@@ -16,7 +16,7 @@ from detectors.base import Bools, Floats, Ints, State, pack, unpack
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, Recoding
 from monitor.events import Kind
 from monitor.market.room import Room
-from monitor.market.standing import Standing
+from monitor.market.standing import Standing, of_symbols
 from monitor.rows import LIQUIDATION_KINDS, POOL
 from monitor.settled import BEFORE_ALL, Facts, Settled
 
@@ -99,9 +99,7 @@ class Exposure:
     def of_symbols(self, first: int, last: int) -> Ints:
         """Places of all positions of the symbols from one up to, and without, another, in the order
         in which they were admitted."""
-        edges = np.array([first, last]) << ACCOUNT_BITS
-        start, end = np.searchsorted(self._sorted, edges)
-        return np.sort(self._order[start:end])
+        return of_symbols(self._sorted, self._order, first, last)
 
     def _admitted(self, changes: Facts, names: Sequence[str]) -> tuple[Ints, Facts]:
         """The last change of each position, by place; makes room for new ones, by name."""

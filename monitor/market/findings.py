@@ -8,7 +8,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Floats, Ints, State, pack
+from detectors.base import Bools, Floats, Ints, State, pack
 from monitor.columns import Recoding
 from monitor.market.bands import DISTANCES, FALL, RISE, log_away
 from monitor.market.exposure import Exposure
@@ -215,8 +215,11 @@ def _geared(held: Standing, seen: Survey, at: Ints) -> Floats:
 
 
 def _worst(value: Floats, above: float) -> list[int]:
-    """Rows with the greatest values above a mark; NaN is none."""
-    found = np.where(value > above, value, -np.inf)
-    order = np.argsort(-found, kind="stable")[:ROWS_MAX]
-    rows: list[int] = order[found[order] > above].tolist()
-    return rows
+    return worst(value, value > above, ROWS_MAX)
+
+
+def worst(value: Floats, wanted: Bools, most: int) -> list[int]:
+    """Rows with the greatest of the wanted values, at most so many; NaN is not to be wanted."""
+    rows = np.flatnonzero(wanted)
+    order: list[int] = rows[np.argsort(-value[rows], kind="stable")[:most]].tolist()
+    return order

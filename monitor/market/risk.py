@@ -1,5 +1,4 @@
-"""Positions and what holds them up, looked at once a second; the looks of a frame are kept, so that
-what is told of a bin does not depend on how many bins were judged at once."""
+"""Positions and what holds them up, looked at once a second."""
 
 from collections.abc import Mapping
 from typing import Final
@@ -15,6 +14,7 @@ from monitor.market.carry import Carry
 from monitor.market.depth import Depth
 from monitor.market.exposure import Exposure
 from monitor.market.findings import PRESSED, Findings, find, nothing
+from monitor.market.looks import Looks
 from monitor.market.prices import FUNDING, Prices
 from monitor.market.related import Related
 from monitor.market.survey import Survey, crowd, survey
@@ -27,7 +27,7 @@ TURNS: Final = 4  # looks until every book was measured
 class Risk:
     """exposure: positions. carry: cost of holding them. comovement, related: what joins symbols.
     resting: (S, 2, K) books by distance, at most TURNS looks old; NaN where nobody holds anything.
-    seen, crowd: of the last look."""
+    seen, crowd: of the last look. looked: what looks found."""
 
     def __init__(self, names: Names, *, look_s: float, positions_max: int) -> None:
         self._names = names
@@ -41,7 +41,7 @@ class Risk:
         self.resting = np.empty((0, 2, len(DISTANCES)))
         self._measured = np.empty(0, np.int64)  # turn of depth in which each was
         self.looks = 0
-        self._found: list[tuple[int, Findings]] = [(0, nothing(0))]
+        self.looked = Looks(nothing(0))
 
     def begin(self, block: int, symbols: int) -> None:
         """A frame of a block begins; make room for symbols that are new."""
@@ -51,7 +51,7 @@ class Risk:
         missing = np.full((symbols - len(self.resting), *self.resting.shape[1:]), np.nan)
         self.resting = np.concatenate([self.resting, missing])
         self._measured = np.concatenate([self._measured, np.zeros(len(missing), np.int64)])
-        del self._found[:-1]
+        self.looked.begin()
 
     def apply(self, settled: Settled, depth: Depth, prices: Prices) -> None:
         """Take in one bin, after book and prices did."""
@@ -72,14 +72,13 @@ class Risk:
         self.related.look(self.exposure, seen.margins.worth, self.comovement.edges)
         carry = self.carry.over_volatility()
         self.crowd = crowd(seen.worth, seen.leverage, carry)
-        last = self._found[-1][1]
-        found = find(self.exposure, seen, self.crowd, last, self._look_s)
-        self._found.append((at_bin, found))
+        _, last = self.looked.last
+        self.looked.add(at_bin, find(self.exposure, seen, self.crowd, last, self._look_s))
 
     def _measure(self, depth: Depth) -> None:
         """The books anew, of symbols with positions: of those under pressure, and of those that had
         none, at each look; of others in turn."""
-        known, pressed = self.exposure.known(len(self.resting)), self._found[-1][1].weighed
+        known, pressed = self.exposure.known(len(self.resting)), self.looked.last[1].weighed
         left = np.flatnonzero(~known & ~np.isnan(self.resting[:, 0, 0]))
         self.resting[left], self._measured[left] = np.nan, 0
         due = np.isnan(self.resting[:, 0, 0])
@@ -99,23 +98,22 @@ class Risk:
 
     def found(self, at_bin: int) -> Findings:
         """What the last look up to the end of a bin found."""
-        known = [found for look_bin, found in self._found if look_bin <= at_bin]
-        return known[-1] if known else self._found[0][1]
+        return self.looked.at(at_bin)
 
     def keys(self) -> list[Ints]:
         """Accounts that are remembered, for whoever must know which codes are in use."""
-        told = [found.holders.who[:, 2] for _, found in self._found]
+        told = [found.holders.who[:, 2] for found in self.looked.all()]
         return [self.exposure.account, *self.related.keys(), *told]
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""
         self.exposure.recode(recoding)
         self.related.recode(recoding)
-        self._found = [(at_bin, found.recoded(recoding)) for at_bin, found in self._found]
+        self.looked.change(lambda found: found.recoded(recoding))
 
     def state(self) -> State:
         """Everything that the next bin depends on."""
-        at_bin, found = self._found[-1]
+        at_bin, found = self.looked.last
         state: State = {"look": np.array(at_bin), "looks": np.array(self.looks)}
         state["resting"] = self.resting.copy()
         for name, part in self._parts().items():
@@ -137,7 +135,8 @@ class Risk:
         self._measured = np.zeros(len(self.resting), np.int64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
-        self._found = [(int(state["look"]), Findings.restored(unnest("found", state)))]
+        found = Findings.restored(unnest("found", state))
+        self.looked = Looks(found, int(state["look"]))
 
 
 def price_of(depth: Depth, prices: Prices) -> Floats:

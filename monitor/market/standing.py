@@ -20,5 +20,11 @@ class Standing:
 
     def of_symbol(self, row: int) -> Ints:
         """Places of all positions of one symbol, in the order in which they were admitted."""
-        start, end = np.searchsorted(self.sorted, np.array([row, row + 1]) << ACCOUNT_BITS)
-        return np.sort(self.order[start:end])
+        return of_symbols(self.sorted, self.order, row, row + 1)
+
+
+def of_symbols(keys: Ints, order: Ints, first: int, last: int) -> Ints:
+    """Places of all positions of the symbols from one up to, and without, another, in the order in
+    which they were admitted. keys, order: as in Standing."""
+    start, end = np.searchsorted(keys, np.array([first, last]) << ACCOUNT_BITS)
+    return np.sort(order[start:end])

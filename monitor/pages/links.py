@@ -4,8 +4,7 @@ from typing import Final
 from urllib.parse import quote
 
 from monitor.events import NS_PER_S
-from monitor.explain import VENUE
-from monitor.incidents import Incident
+from monitor.incidents import VENUE, Incident
 from monitor.links import GAP
 
 BEFORE_S: Final = 300  # of what a dashboard shows before the onset

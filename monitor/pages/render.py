@@ -13,8 +13,7 @@ from markupsafe import Markup
 
 from monitor.casebook import Entry
 from monitor.events import NS_PER_S
-from monitor.explain import VENUE
-from monitor.incidents import AccountEvidence, Incident
+from monitor.incidents import VENUE, AccountEvidence, Incident
 from monitor.pages.chart import Chart, chart
 from monitor.pages.health import notices
 from monitor.pages.links import filled

@@ -5,8 +5,7 @@ from typing import Final
 
 from msgspec import Struct
 
-from monitor.explain import VENUE
-from monitor.incidents import SEVERITIES, Incident, Severity
+from monitor.incidents import SEVERITIES, VENUE, Incident, Severity
 
 WHOLE_VENUE: Final = frozenset({VENUE})
 
