@@ -77,10 +77,12 @@ class Noise:
         self.common = np.full((1, signals), options.counting_prior)
         self.taught_events = np.zeros((1, signals))
         self.pooled = self.start.copy()
+        self._folded: tuple[Floats, ...] | None = None  # the sums, as the block's end finds them
         self._count()
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
+        self._folded = None
         grow(self, _PER_STREAM, streams, self.signals)
 
     def variance(self, expected: Floats, scale: NDArray[np.intp]) -> Floats:
@@ -102,20 +104,43 @@ class Noise:
                 self.sample[0, rows.scale[row]] = counts[row]
                 self.sample[1, rows.scale[row]] = expected[row]
 
+    def fold(self) -> None:
+        """Work out what the oldest sample that waits adds to the sums. It is known since the block
+        began, so that this can be done in a bin that has little else to do."""
+        c, e = self.waiting[self.turn]
+        known = e > 0
+        counting = self.counting * e
+        limit = self.wander2 * e
+        limit += self.counting
+        limit *= SQUARE_MAX
+        limit *= e
+        limit += SKEW * self.counting**2
+        jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
+        fading = np.where(known, self._decays, 1.0)
+        jumps = self.jumps * fading[0] + np.minimum(jump, limit[0])
+        means = self.jump_means * fading[0] + e[0]
+        left = c - e
+        left *= left
+        np.minimum(left, limit, out=left)
+        left -= counting
+        squares, weights, samples = (
+            _faded(now, fading, more)
+            for now, more in (
+                (self.squares, left),
+                (self.weights, np.multiply(e, e, out=limit)),
+                (self.samples, known.astype(np.float64)),
+            )
+        )
+        self._folded = jumps, means, squares, weights, samples
+
     def learn(self, mean: Floats, unknown: Bools) -> None:
         """A block has ended: queue its sample, and learn the one that is old enough. Of streams
         whose mean is unknown, (S,), a sample tells nothing."""
-        c, e = self.waiting[self.turn]
-        known = e > 0
-        jump = np.where(known[0] & known[1], (2.0 * c[0] - c[1]) ** 2 / 2.0, 0.0)
-        limit = SQUARE_MAX * (self.counting + self.wander2 * e) * e + SKEW * self.counting**2
-        left = np.minimum((c - e) ** 2, limit) - self.counting * e
-        fading = np.where(known, self._decays, 1.0)
-        self.jumps = self.jumps * fading[0] + np.minimum(jump, limit[0])
-        self.jump_means = self.jump_means * fading[0] + e[0]
-        self.squares = self.squares * fading + _WORTH * left
-        self.weights = self.weights * fading + _WORTH * (e * e)
-        self.samples = self.samples * fading + _WORTH * known
+        if self._folded is None:
+            self.fold()
+        assert self._folded is not None
+        self.jumps, self.jump_means, self.squares, self.weights, self.samples = self._folded
+        self._folded = None
         self.waiting[self.turn] = self.sample
         self.turn = (self.turn + 1) % len(self.waiting)
         if unknown.any():
@@ -125,6 +150,7 @@ class Noise:
 
     def skip(self) -> None:
         """The input was silent: samples that wait may span the silence."""
+        self._folded = None
         self.sample[:] = 0.0
         self.waiting[:] = 0.0
 
@@ -142,14 +168,22 @@ class Noise:
         self.counting = np.maximum(raw * raised, COUNTING_MIN)
         e = np.maximum(mean * _LENGTHS, 1e-9)
         # What a sample weighs is fixed by the prior: by what is learned, estimate and weight swing.
-        unit = (e + self.counting / self.options.wander**2) ** 2
+        unit = e + self.counting / self.options.wander**2
+        unit *= unit
         heard, weight = self._sum(self.squares / unit), self._sum(self.weights / unit)
         trust = PRIOR_SAMPLES + np.minimum(self.taught, BORROWED_MAX)
         self.pooled = np.maximum((trust * self.start + heard) / (trust + weight), WANDER2_MIN)
         unit *= PRIOR_SAMPLES
-        raw = (self.squares + unit * self._each(self.pooled)) / (self.weights + unit)
-        raised = 1.0 + caution / np.sqrt(self._each(trust) + self.weights / e**2)
-        self.wander2 = np.maximum(raw, WANDER2_MIN) * raised
+        raw = unit * self._each(self.pooled)
+        raw += self.squares
+        raw /= np.add(self.weights, unit, out=unit)
+        e *= e
+        raised = np.divide(self.weights, e, out=e)
+        raised += self._each(trust)
+        np.divide(caution, np.sqrt(raised, out=raised), out=raised)
+        raised += 1.0
+        np.maximum(raw, WANDER2_MIN, out=raw)
+        self.wander2 = np.multiply(raw, raised, out=raw)
         self._count()
 
     def _count(self) -> None:
@@ -197,5 +231,14 @@ class Noise:
         return pack(self, _STATE)
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        self._folded = None
         unpack(self, _STATE, state)
         self._count()
+
+
+def _faded(total: Floats, fading: Floats, more: Floats) -> Floats:
+    """(SCALES, S) sums with what a sample adds to them, by what it is worth."""
+    more *= _WORTH
+    found = total * fading
+    found += more
+    return found

@@ -34,6 +34,7 @@ STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins a
 LEVELS_NATS: Final = (1.5, 6.0)  # where tails begin: of long windows, and of short ones
 EXCESS: Final = 0.38  # of the level, that maxima are believed to exceed it by
 EXCESS_MIN: Final = 0.9
+FOLDED: Final = 4  # bin of a block with little to do: no look, and nothing learned
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 _LENGTH = np.array(LENGTHS, np.float64)
 
@@ -154,6 +155,8 @@ class SurpriseBank:
         self.background.watch(counts, seen)
         self.noise.watch(first, rows, sums[0], expected)
         self.best = np.fmax(self.best, np.fmax.reduce(score, axis=0))
+        if first % BLOCK <= FOLDED < first % BLOCK + bins:
+            self.noise.fold()
         if (first + bins) % BLOCK == 0:
             self._learn()
         return Surprise(score.reshape(bins, self.signals, self.symbols), joint, detail)
