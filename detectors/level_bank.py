@@ -221,11 +221,13 @@ class LevelBank:
         old, square = self.waiting[self.turn], self.waiting_away[self.turn] ** 2
         known, heard = np.isfinite(old), np.isfinite(square[:, 0])
         limit = WINSOR_SD * np.sqrt(self.variance[:, 1])
-        cut = np.where(self._warm, np.clip(old, self.mean - limit, self.mean + limit), old)
+        cut = np.minimum(np.maximum(old, self.mean - limit), self.mean + limit)
+        cut = np.where(self._warm, cut, old)
         self.total = np.where(known, self.total * self._decay + cut, self.total)
         self.weight = np.where(known, self.weight * self._decay + 1.0, self.weight)
-        np.minimum(square, SQUARE_MAX * self.variance, out=square)
-        square += self.squares * self._fade
+        self.variance *= SQUARE_MAX  # and is found anew below
+        np.minimum(square, self.variance, out=square)
+        square += np.multiply(self.squares, self._fade, out=self.variance)
         np.copyto(self.squares, square, where=heard[:, None])
         self.samples = np.where(heard, self.samples * self._fade + 1.0, self.samples)
         unheard = np.isnan(self.block_away[:, 0])
@@ -256,8 +258,9 @@ class LevelBank:
         """From where on a smoothing can score at all: n nats take at least 2 n variances."""
         nats = SMOOTHINGS_DECADES * self.tail.level / self.tail.at_level
         least = np.sqrt(2.0 * _ROUNDING * nats).reshape(len(self.fed), SMOOTHINGS, 1)
-        self._least = np.where(self._mute | ~self._warm[:, None], np.inf, least)
-        self._least *= np.sqrt(self.variance)
+        self._least = np.sqrt(self.variance)
+        self._least *= least
+        np.copyto(self._least, np.inf, where=self._mute | ~self._warm[:, None])
 
     def _tails(self, number: int) -> slice:
         return slice(number * SMOOTHINGS, (number + 1) * SMOOTHINGS)

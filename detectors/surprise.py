@@ -84,12 +84,12 @@ class SurpriseBank:
         self.held = np.empty((SCALES, 0))
         self.held_mixture = np.zeros((SCALES, signals, len(BELIEFS)))
         self.common = np.ones((SCALES, signals))
+        self._spoken, self._spoken_by = np.empty((SCALES, 0)), -1  # and by which law of the tail
         self._forget_block()
 
     def _forget_block(self) -> None:
         """What is worked out once a block is to be worked out again, when it is needed."""
         self._panel: Panel | None = None
-        self._spoken: Floats | None = None
 
     @property
     def symbols(self) -> int:
@@ -114,6 +114,7 @@ class SurpriseBank:
                 part.resize(streams)
             self.tail.resize(symbols)
             self.noise.refresh(self.background.mean)
+            self._spoken_by = -1
             self._forget_block()
 
     def skip(self) -> None:
@@ -122,6 +123,7 @@ class SurpriseBank:
         self.noise.skip()
         self.windows.forget(np.ones(self.best.size, bool))
         self.held[:] = 0.0
+        self._spoken_by = -1
         self.held_mixture[:] = 0.0
         self.alarmed[:] = False
         self.alarm_blocks[:] = 0.0
@@ -189,8 +191,8 @@ class SurpriseBank:
 
     def _score(self, rows: Plan, loud: _Loud) -> Floats:
         """(T, Q · S) decades of the best window, where each speaks until it moves on."""
-        if self._spoken is None:
-            self._spoken = self.spoken()
+        if self._spoken_by != self.tail.refreshed:
+            self._spoken, self._spoken_by = self.spoken(), self.tail.refreshed
         scale, signal = rows.scale[loud.row], self._signal(loud.stream)
         tail = scale * self.signals + signal
         self.tail.watch_some(tail, loud.stream - signal * self.symbols, loud.nats)
@@ -279,6 +281,7 @@ class SurpriseBank:
         if streams.any():
             self.windows.forget(streams)
             self.held[:, streams] = 0.0
+            self._spoken_by = -1
             self.alarm_blocks[streams] = 0.0
             self.alarmed[streams] = False
 
@@ -306,6 +309,7 @@ class SurpriseBank:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, ("held_mixture", *self._PER_STREAM), state)
+        self._spoken_by = -1
         self._forget_block()
         if self.factor is not None:
             self.factor.held = np.array(state["factor"], dtype=np.float64)

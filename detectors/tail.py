@@ -69,6 +69,8 @@ class Tail:
         self._keep = float(np.exp(-self._blocks * BLOCK * options.bin_ns / 1e9 / MEMORY_S))
         self.blocks = 0
         self.maxima = np.empty((scales, 0))
+        self._unheard = np.empty((scales, 0), np.bool_)  # whose maxima are not known, in the end
+        self.refreshed = 0  # how often what decades are has changed
         self.seen = np.zeros((scales, 1))
         self.exceeding = np.zeros((scales, 1))
         self.excess = np.zeros((scales, 1))
@@ -77,6 +79,7 @@ class Tail:
         self._refresh()
 
     def _refresh(self) -> None:
+        self.refreshed += 1
         p = self.prior
         share = (p.maxima * p.share + self.exceeding) / (p.maxima + self.seen)
         mean = (p.exceedances * p.excess + self.excess) / (p.exceedances + self.exceeding)
@@ -113,6 +116,7 @@ class Tail:
         missing = streams - self.maxima.shape[1]
         if missing > 0:
             self.maxima = np.pad(self.maxima, ((0, 0), (0, missing)), constant_values=np.inf)
+            self._unheard = np.pad(self._unheard, ((0, 0), (0, missing)))
 
     def watch(self, scales: NDArray[np.intp], statistic: Floats) -> None:
         """Take values in: (n, S), of n different scales."""
@@ -125,12 +129,19 @@ class Tail:
 
     def learn(self, unheard: Bools) -> None:
         """A block has ended; unheard: (S,) streams that there was no opinion on, or (R, S)."""
-        self.maxima[np.broadcast_to(unheard, self.maxima.shape)] = np.inf
+        self._unheard |= unheard
         self.blocks += 1
         if self.blocks == self._blocks:
             self._end_maxima()
 
+    def _settle(self) -> None:
+        """Maxima of streams that there was no opinion on are not known. It is told of each block,
+        and done once: to mark them is far cheaper."""
+        self.maxima[self._unheard] = np.inf
+        self._unheard[:] = False
+
     def _end_maxima(self) -> None:
+        self._settle()
         heard = np.isfinite(self.maxima)
         self.seen = self.seen * self._keep + heard.sum(axis=1, keepdims=True)
         near, excess = self._beyond(self.level, self.slope)
@@ -157,10 +168,12 @@ class Tail:
         self._refresh()
 
     def state(self) -> State:
+        self._settle()
         return pack(self, ("maxima", "blocks", *self.SUMS))
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         unpack(self, ("maxima", "blocks", *self.SUMS), state)
+        self._unheard = np.zeros(self.maxima.shape, np.bool_)
         self._refresh()
 
 
