@@ -3,13 +3,28 @@
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Final
 
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import LOOK_S, Detail, Floats, Frame, State, Verdict, nest, pack, unnest, unpack
+from detectors.base import (
+    BLOCK,
+    LOOK_S,
+    Detail,
+    Floats,
+    Frame,
+    State,
+    Verdict,
+    nest,
+    pack,
+    unnest,
+    unpack,
+)
 from detectors.level_bank import Heard, LevelBank, LevelOptions
 from detectors.options import BurstOptions
+
+FOLDED: Final = 8  # bin of a block with little to do: no look, and nothing learned
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +88,8 @@ class LevelSignals:
             self.bank.look(self._levels(frame, number))
             self.look_bin = frame.bin + at
             seen.append((self.look_bin, self.bank.heard))
+        if frame.bin % BLOCK <= FOLDED < frame.bin % BLOCK + len(frame.values):
+            self.bank.fold()
         self.due = frame.ends_block
         which = [bisect_right(looks, t) for t in range(len(frame.values))]
         scores = np.stack([seen[look][1].decades for look in which], axis=1)

@@ -137,6 +137,7 @@ class LevelBank:
         self.waiting = np.empty((delay, levels, 0))
         self.waiting_away = np.empty((delay, levels, SMOOTHINGS, 0))
         self.tail = Tail(levels * SMOOTHINGS, PRIOR, burst, least=0.0)
+        self._folded: State = {}  # sums as the block's end finds them
         self._refresh()
 
     @property
@@ -214,22 +215,31 @@ class LevelBank:
         others = np.minimum(self._seen[level, smoothing, 0], POOLED_MAX)
         return np.asarray(PRIOR_SAMPLES + own + others)
 
-    def learn(self) -> None:
-        """A block has ended."""
-        mean = self.block_sum / np.maximum(self.block_looks, 1.0)
-        mean = np.where(self.block_looks > 0.0, mean, np.nan)
+    def fold(self) -> None:
+        """Work out what the oldest block that waits adds to the sums. It is known since the block
+        began, so that this can be done in a bin that has little else to do."""
         old, square = self.waiting[self.turn], self.waiting_away[self.turn] ** 2
         known, heard = np.isfinite(old), np.isfinite(square[:, 0])
         limit = WINSOR_SD * np.sqrt(self.variance[:, 1])
         cut = np.minimum(np.maximum(old, self.mean - limit), self.mean + limit)
         cut = np.where(self._warm, cut, old)
-        self.total = np.where(known, self.total * self._decay + cut, self.total)
-        self.weight = np.where(known, self.weight * self._decay + 1.0, self.weight)
-        self.variance *= SQUARE_MAX  # and is found anew below
-        np.minimum(square, self.variance, out=square)
-        square += np.multiply(self.squares, self._fade, out=self.variance)
-        np.copyto(self.squares, square, where=heard[:, None])
-        self.samples = np.where(heard, self.samples * self._fade + 1.0, self.samples)
+        np.minimum(square, SQUARE_MAX * self.variance, out=square)
+        square += self.squares * self._fade
+        if not heard.all():
+            np.copyto(square, self.squares, where=~heard[:, None])
+        self._folded["total"] = np.where(known, self.total * self._decay + cut, self.total)
+        self._folded["weight"] = np.where(known, self.weight * self._decay + 1.0, self.weight)
+        self._folded["samples"] = np.where(heard, self.samples * self._fade + 1.0, self.samples)
+        self._folded["squares"] = square
+
+    def learn(self) -> None:
+        """A block has ended."""
+        if not self._folded:
+            self.fold()
+        for name, sums in self._folded.items():
+            setattr(self, name, sums)
+        mean = self.block_sum / np.maximum(self.block_looks, 1.0)
+        mean = np.where(self.block_looks > 0.0, mean, np.nan)
         unheard = np.isnan(self.block_away[:, 0])
         self.tail.learn(np.repeat(unheard, SMOOTHINGS, axis=0))
         self.waiting[self.turn], self.waiting_away[self.turn] = mean, self.block_away
@@ -240,6 +250,7 @@ class LevelBank:
 
     def _refresh(self) -> None:
         """What the next block is judged by."""
+        self._folded.clear()
         self._warm = self.warm
         squares, samples = self.squares * self._per_block, self.samples[:, None] * self._per_block
         # Sorted, so that the order of symbols cannot change a bit of the sum.

@@ -133,9 +133,9 @@ class Noise:
         )
         self._folded = jumps, means, squares, weights, samples
 
-    def learn(self, mean: Floats, unknown: Bools) -> None:
+    def learn(self, unknown: Bools) -> None:
         """A block has ended: queue its sample, and learn the one that is old enough. Of streams
-        whose mean is unknown, (S,), a sample tells nothing."""
+        whose mean is unknown, (S,), a sample tells nothing. To be followed by `refresh`."""
         if self._folded is None:
             self.fold()
         assert self._folded is not None
@@ -146,7 +146,6 @@ class Noise:
         if unknown.any():
             self.waiting[..., unknown] = 0.0
         self.sample[:] = 0.0
-        self.refresh(mean)
 
     def skip(self) -> None:
         """The input was silent: samples that wait may span the silence."""

@@ -84,8 +84,16 @@ class SurpriseBank:
         self.held = np.empty((SCALES, 0))
         self.held_mixture = np.zeros((SCALES, signals, len(BELIEFS)))
         self.common = np.ones((SCALES, signals))
+        self._due = False
         self._spoken, self._spoken_by = np.empty((SCALES, 0)), -1  # and by which law of the tail
         self._forget_block()
+
+    def _begin(self) -> None:
+        """Noise of a block that has ended, as the next one begins: the bin that ends a block has
+        enough to do."""
+        if self._due:
+            self.noise.refresh(self.background.mean)
+            self._due = False
 
     def _forget_block(self) -> None:
         """What is worked out once a block is to be worked out again, when it is needed."""
@@ -113,7 +121,7 @@ class SurpriseBank:
             for part in (self.background, self.noise, self.windows):
                 part.resize(streams)
             self.tail.resize(symbols)
-            self.noise.refresh(self.background.mean)
+            self._due = True
             self._spoken_by = -1
             self._forget_block()
 
@@ -134,6 +142,7 @@ class SurpriseBank:
 
     def update(self, x: Floats, first: int) -> Surprise:
         """Score counts of the bins from `first` on, (T, Q, S), NaN unobserved; then learn."""
+        self._begin()
         bins = len(x)
         x = x.reshape(bins, self.best.size)
         seen = np.isfinite(x)
@@ -271,7 +280,8 @@ class SurpriseBank:
             self.background.rebaseline(settled, self.noise.counting)
         unheard = cold | ~self.background.heard
         self.tail.learn(np.tile(unheard.reshape(self.signals, self.symbols), (SCALES, 1)))
-        self.noise.learn(self.background.mean, cold)  # that nothing came is known as well
+        self.noise.learn(cold)  # that nothing came is known as well
+        self._due = True
         self._forget(cold | settled)
         self.best = np.zeros_like(self.best)
         self._forget_block()
@@ -287,6 +297,7 @@ class SurpriseBank:
 
     def calibration(self, signal: int) -> State:
         """What a signal's quiet flow has taught, that another run may begin with."""
+        self._begin()
         tail = {name: getattr(self.tail, name)[signal :: self.signals] for name in Tail.SUMS}
         return tail | self.noise.calibration(signal)
 
@@ -296,10 +307,12 @@ class SurpriseBank:
         for name, array in sums.items():
             array[signal :: self.signals] = taught[name]
         self.tail.calibrate(sums)
+        self._begin()
         self.noise.calibrate(signal, taught)
 
     def state(self) -> State:
         """Everything that the next update depends on."""
+        self._begin()
         held = {} if self.factor is None else {"factor": self.factor.held.copy()}
         state: State = pack(self, ("held_mixture", *self._PER_STREAM)) | held
         for name in ("background", "noise", "windows", "tail"):
@@ -309,6 +322,7 @@ class SurpriseBank:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         unpack(self, ("held_mixture", *self._PER_STREAM), state)
+        self._due = False
         self._spoken_by = -1
         self._forget_block()
         if self.factor is not None:

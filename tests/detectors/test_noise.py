@@ -32,7 +32,8 @@ class Learner:
             means = np.broadcast_to(self.mean, block.shape)
             rows, sums, _ = self.windows.take(self.bin, block, means)
             self.noise.watch(self.bin, rows, sums[0], sums[1])
-            self.noise.learn(self.mean, unknown)
+            self.noise.learn(unknown)
+            self.noise.refresh(self.mean)
             self.bin += BLOCK
         return self.noise
 
