@@ -85,7 +85,7 @@ class Comovement:
         sd = np.sqrt(self.square)
         with np.errstate(divide="ignore", invalid="ignore"):
             standard = np.where(sd > 0.0, moved / sd, 0.0)
-        standard = np.clip(standard, -CUT_SD, CUT_SD)
+        standard = np.minimum(np.maximum(standard, -CUT_SD), CUT_SD)
         self.past = np.concatenate([standard[None], self.past[:-1]])
         self.looks += known
         share = np.maximum(self._look_s / MEMORY_S, 1.0 / np.maximum(self.looks, 1.0))

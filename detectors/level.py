@@ -21,7 +21,8 @@ from detectors.base import (
     unnest,
     unpack,
 )
-from detectors.level_bank import Heard, LevelBank, LevelOptions
+from detectors.level_bank import Heard, LevelBank
+from detectors.level_options import LevelOptions
 from detectors.options import BurstOptions
 
 FOLDED: Final = 8  # bin of a block with little to do: no look, and nothing learned

@@ -14,10 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import BLOCK, LOOK_S, Floats, Ints, State, grow, nest, pack, unnest, unpack
+from detectors.level_options import LOOKS, LevelOptions
 from detectors.options import BurstOptions
 from detectors.tail import Tail, TailPrior
 
-LOOKS: Final = (1, 4, 16, 64, 256)
 _LOOKS: Final = np.array(LOOKS, np.float64)
 RATES: Final = 1.0 / _LOOKS[:, None]
 SMOOTHINGS: Final = len(LOOKS)
@@ -51,46 +51,6 @@ _PER_STREAM: Final = {
 }
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
-class LevelOptions:
-    """gauge: the level that is judged (see Levels). rising: whether high is bad, or low is.
-
-    sd, sd_min: by which the logarithm is believed to wander before it was seen to, and at least.
-    A level that mostly stands where it does not matter wanders by more than it shows.
-    material: the level from which it matters; what is less bad counts as if it were this much.
-    looks_min: smoothings over fewer looks say nothing, so that what passes is no alarm.
-    reach: how far from usual one look may count, in logarithms.
-    """
-
-    gauge: str
-    rising: bool
-    sd: float = 0.5
-    sd_min: float = 0.02
-    material: float | None = None
-    looks_min: int = 1
-    reach: float = np.inf
-
-    def __post_init__(self) -> None:
-        if not 0.0 < self.sd_min <= self.sd:
-            raise ValueError(f"sd_min must be positive, at most {self.sd}, was {self.sd_min}")
-        if not 1 <= self.looks_min <= LOOKS[-1]:
-            raise ValueError(f"looks_min must be 1 to {LOOKS[-1]}, was {self.looks_min}")
-        if self.reach <= 0.0:
-            raise ValueError(f"reach must be positive, was {self.reach}")
-        if self.material is not None and self.material <= 0.0:
-            raise ValueError(f"material must be positive, was {self.material}")
-
-    @property
-    def sign(self) -> float:
-        """What turns the logarithm to where high is bad."""
-        return 1.0 if self.rising else -1.0
-
-    @property
-    def floor(self) -> float:
-        """The least bad that counts, high is bad."""
-        return -np.inf if self.material is None else float(self.sign * np.log(self.material))
-
-
 @dataclass(frozen=True, slots=True)
 class Heard:
     """What the last look said, (L, S) each: decades, how many looks the smoothing that speaks takes
@@ -110,6 +70,10 @@ class LevelBank:
     is the oldest. fed: (L,) whether the level of any symbol was ever known.
     """
 
+    mean: Floats
+    variance: Floats
+    _seen: Floats
+    _warm: NDArray[np.bool_]
     _HELD: Final = ("held", "held_look", "held_smooth", "held_mean")
     _STATE: Final = (*_PER_STREAM, "fed", "turn")
 
@@ -137,13 +101,16 @@ class LevelBank:
         self.waiting = np.empty((delay, levels, 0))
         self.waiting_away = np.empty((delay, levels, SMOOTHINGS, 0))
         self.tail = Tail(levels * SMOOTHINGS, PRIOR, burst, least=0.0)
-        self._folded: State = {}  # sums as the block's end finds them
+        self._folded: State = {}  # what the end of the block is to find, by name
         self._refresh()
 
     @property
     def warm(self) -> NDArray[np.bool_]:
         """(L, S) whether enough was learned to have an opinion."""
-        return np.asarray(self.weight >= self._warm_blocks)
+        return self._enough(self.weight)
+
+    def _enough(self, weight: Floats) -> NDArray[np.bool_]:
+        return np.asarray(weight >= self._warm_blocks)
 
     @property
     def heard(self) -> Heard:
@@ -227,17 +194,19 @@ class LevelBank:
         square += self.squares * self._fade
         if not heard.all():
             np.copyto(square, self.squares, where=~heard[:, None])
-        self._folded["total"] = np.where(known, self.total * self._decay + cut, self.total)
-        self._folded["weight"] = np.where(known, self.weight * self._decay + 1.0, self.weight)
-        self._folded["samples"] = np.where(heard, self.samples * self._fade + 1.0, self.samples)
-        self._folded["squares"] = square
+        total = np.where(known, self.total * self._decay + cut, self.total)
+        weight = np.where(known, self.weight * self._decay + 1.0, self.weight)
+        samples = np.where(heard, self.samples * self._fade + 1.0, self.samples)
+        sums = {"total": total, "weight": weight, "samples": samples, "squares": square}
+        self._folded = sums | self._estimates(**sums)
 
     def learn(self) -> None:
         """A block has ended."""
         if not self._folded:
             self.fold()
-        for name, sums in self._folded.items():
-            setattr(self, name, sums)
+        for name, found in self._folded.items():
+            setattr(self, name, found)
+        self._folded = {}
         mean = self.block_sum / np.maximum(self.block_looks, 1.0)
         mean = np.where(self.block_looks > 0.0, mean, np.nan)
         unheard = np.isnan(self.block_away[:, 0])
@@ -246,24 +215,30 @@ class LevelBank:
         self.turn = (self.turn + 1) % len(self.waiting)
         self.fed |= np.isfinite(mean).any(axis=1)
         self.block_sum[:], self.block_looks[:], self.block_away[:] = 0.0, 0.0, np.nan
-        self._refresh()
+        self._limit()
 
     def _refresh(self) -> None:
-        """What the next block is judged by."""
-        self._folded.clear()
-        self._warm = self.warm
-        squares, samples = self.squares * self._per_block, self.samples[:, None] * self._per_block
-        # Sorted, so that the order of symbols cannot change a bit of the sum.
-        ranked = np.sort(self.samples, axis=1)[:, None] * self._per_block
-        self._seen = ranked.sum(axis=2, keepdims=True)
-        pooled = PRIOR_SAMPLES * self._sd2 + np.sort(squares, axis=2).sum(axis=2, keepdims=True)
-        pooled /= PRIOR_SAMPLES + self._seen
-        squares += PRIOR_SAMPLES * pooled
-        samples += PRIOR_SAMPLES
-        squares /= samples
-        self.variance = np.maximum(squares, self._sd2_min, out=squares)
-        self.mean = self.total / np.maximum(self.weight, 1e-9)
+        """What the next block is judged by, from the sums."""
+        self._folded = {}
+        sums = (self.total, self.weight, self.samples, self.squares)
+        for name, found in self._estimates(*sums).items():
+            setattr(self, name, found)
         self._limit()
+
+    def _estimates(self, total: Floats, weight: Floats, samples: Floats, squares: Floats) -> State:
+        """By name, what sums come to: means, variances and what they rest on."""
+        squares, worth = squares * self._per_block, samples[:, None] * self._per_block
+        # Sorted, so that the order of symbols cannot change a bit of the sum.
+        ranked = np.sort(samples, axis=1)[:, None] * self._per_block
+        seen = ranked.sum(axis=2, keepdims=True)
+        pooled = PRIOR_SAMPLES * self._sd2 + np.sort(squares, axis=2).sum(axis=2, keepdims=True)
+        pooled /= PRIOR_SAMPLES + seen
+        squares += PRIOR_SAMPLES * pooled
+        worth += PRIOR_SAMPLES
+        squares /= worth
+        variance = np.maximum(squares, self._sd2_min, out=squares)
+        mean = total / np.maximum(weight, 1e-9)
+        return {"mean": mean, "variance": variance, "_seen": seen, "_warm": self._enough(weight)}
 
     def _limit(self) -> None:
         """From where on a smoothing can score at all: n nats take at least 2 n variances."""

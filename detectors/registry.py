@@ -9,7 +9,7 @@ from detectors.clock_skew import ClockSkew
 from detectors.drift import Drift
 from detectors.feed_gap import FeedGap
 from detectors.level import Level
-from detectors.level_bank import LevelOptions
+from detectors.level_options import LevelOptions
 from detectors.market_wide import MarketWide
 from detectors.options import BurstOptions
 

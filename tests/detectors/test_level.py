@@ -5,7 +5,8 @@ import pytest
 
 from detectors.base import Floats, Frame
 from detectors.level import Level, LevelSignals
-from detectors.level_bank import DELAY_S, WARM_UP_S, LevelOptions
+from detectors.level_bank import DELAY_S, WARM_UP_S
+from detectors.level_options import LevelOptions
 from detectors.options import BurstOptions
 from detectors.registry import LEVELS
 from tests.detectors.flow import look
