@@ -68,7 +68,7 @@ def margins(held: Exposure, price: Floats, funding: Floats) -> Margins:
     with np.errstate(divide="ignore", invalid="ignore"):
         away = np.abs(left / slope)
     away[~(left > 0.0)] = np.nan
-    owed = worth * np.nan_to_num(funding)[row]
+    owed = worth * np.where(np.isfinite(funding), funding, 0.0)[row]
     due = (away > 0.0) & (left < np.bincount(group, owed, held.groups)[group])
     away[due] = 0.0
     return Margins(

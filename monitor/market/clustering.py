@@ -68,21 +68,23 @@ class Clustering:
 
         bands: (S, 2, SHELLS) depth within each distance.
         """
-        held = np.diff(bands, axis=2, prepend=0.0).transpose(1, 2, 0)
+        within = np.ascontiguousarray(bands.transpose(1, 2, 0))
+        held = within.copy()
+        held[:, 1:] -= within[:, :-1]
         found = np.log(np.maximum(held, SHELL_MIN))
         usual = self.usual / np.maximum(self.weight, 1e-9)
         below = np.where(np.isfinite(found), usual - found, 0.0)
-        thin = np.clip((below - THIN) / THIN, 0.0, 1.0)
-        within = self.flow.sum(axis=0).cumsum(axis=0)
+        thin = np.minimum(np.maximum((below - THIN) / THIN, 0.0), 1.0)
+        flowed = self.flow.sum(axis=0).cumsum(axis=0)
         struck = (self.flow * thin).sum(axis=0).cumsum(axis=0)
-        share = np.where(within > 0.0, struck / np.maximum(within, 1e-9), 0.0).max(axis=0)
+        share = np.where(flowed > 0.0, struck / np.maximum(flowed, 1e-9), 0.0).max(axis=0)
         known = np.isfinite(found).all(axis=(0, 1))
         self.usual = np.where(
             known, self.usual * self._keep + np.where(known, found, 0.0), self.usual
         )
         self.weight = np.where(known, self.weight * self._keep + 1.0, self.weight)
         self.flow = self.flow * self._fade
-        return np.where(known & (within[-1] > 0.0), share, np.nan)
+        return np.where(known & (flowed[-1] > 0.0), share, np.nan)
 
     def usual_bands(self) -> Floats:
         """(S, 2, SHELLS) quote currency that usually rests within each distance: what shells held

@@ -51,6 +51,7 @@ class Depth:
         """Empty grids; whatever was found out is to be found again."""
         self._padded = np.zeros(symbols * 2 * CELLS + 2 * _PAD, np.int64)
         self.grid = self._padded[_PAD:-_PAD].reshape(symbols, 2, CELLS)
+        self._windows: dict[int, Ints] = {}  # by their width: to make a view takes its time
         self.turn += 1
         self.changed = np.full(symbols, self.turn)
         self._settled = self._banded = 0  # turns
@@ -142,7 +143,7 @@ class Depth:
         centre = self.touch.copy()
         known = self.base[traded] >= 0
         centre[traded[known]] = cells[known] - self.base[traded[known]]
-        centre = np.clip(centre, SEARCH, CELLS - SEARCH - 1)
+        centre = np.minimum(np.maximum(centre, SEARCH), CELLS - SEARCH - 1)
         # A book that is as it was is settled as it was.
         news = (self.changed > self._settled) | (centre != self._centre)
         rows = np.flatnonzero(news & (self.base >= 0))
@@ -162,8 +163,9 @@ class Depth:
 
     def _cells(self, rows: Ints, side: int, start: Ints, width: int) -> Ints:
         """(n, width) cells of one side from a place on; what is beyond the grid is not its own."""
-        first = _PAD + (rows * 2 + side) * CELLS + start
-        return np.asarray(sliding_window_view(self._padded, width)[first])
+        if width not in self._windows:
+            self._windows[width] = sliding_window_view(self._padded, width)
+        return np.asarray(self._windows[width][_PAD + (rows * 2 + side) * CELLS + start])
 
     def _mend(self, rows: Ints) -> None:
         """Remove depth more than a cell on the wrong side of the touch."""
@@ -207,7 +209,11 @@ class Depth:
         of_asks = np.minimum(outward, CELLS + 1 - touch)
         bids = _sums(self._cells(rows, 0, touch[:, 0] - reach + 1, reach + 1), of_bids)
         asks = _sums(self._cells(rows, 1, touch[:, 0] - 1, reach + 1), of_asks)
-        return np.stack([bids[:, ::-1], asks], axis=1).cumsum(axis=2)
+        sums = np.empty((rows.size, 2, len(edges)), np.int64)
+        sums[:, 0], sums[:, 1] = bids[:, ::-1], asks
+        for k in range(1, len(edges)):  # a cumulative sum of many short rows takes twice as long
+            sums[..., k] += sums[..., k - 1]
+        return sums
 
     def bands(self) -> Floats:
         """(S, 2, len(BANDS_CELLS)) quote currency that rests within each distance of the touch;
@@ -237,11 +243,12 @@ class Depth:
 def _touch(bids: Ints, asks: Ints) -> Ints:
     """(n,) where bids end and asks begin in windows of cells, (n, W); the middle of all places that
     leave as little as can be on the wrong side. Where nothing rests, the middle of the window."""
-    width = bids.shape[1]
-    bid, ask = bids > 0, asks > 0
-    some_bid, some_ask = bid.any(axis=1), ask.any(axis=1)
-    first = np.where(some_bid, width - bid[:, ::-1].argmax(axis=1), 0)
-    last = np.where(some_ask, ask.argmax(axis=1), width - 1)
+    width, every = bids.shape[1], np.arange(len(bids))
+    bid, ask = bids[:, ::-1] > 0, asks > 0
+    nearest, last = bid.argmax(axis=1), ask.argmax(axis=1)
+    some_bid, some_ask = bid[every, nearest], ask[every, last]
+    first = np.where(some_bid, width - nearest, 0)
+    last = np.where(some_ask, last, width - 1)
     mixed = np.flatnonzero(first > last)
     # From one place to the next, asks are left behind and bids are freed.
     crossed = np.zeros((mixed.size, width), np.int64)

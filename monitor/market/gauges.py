@@ -40,7 +40,11 @@ def near_depth(market: "Market") -> Floats:
     logarithms over the distances, so that none of them rules. Not known while too much of the book
     had to be mended."""
     bands = np.log(np.maximum(market.bands, DEPTH_MIN))
-    return np.where(trusted(market), bands.mean(axis=2).min(axis=1), np.nan)
+    total = bands[..., 0].copy()
+    for k in range(1, bands.shape[2]):  # a mean of many short rows takes ten times as long
+        total += bands[..., k]
+    mean = total / bands.shape[2]
+    return np.where(trusted(market), np.minimum(mean[:, 0], mean[:, 1]), np.nan)
 
 
 def struck_share(market: "Market") -> Floats:

@@ -66,7 +66,7 @@ class Related:
     def look(self, held: Exposure, worth: Floats, follows: Follows) -> None:
         """One look later. worth: (N,) signed value of each position, NaN not known."""
         near = follows.correlation >= CORRELATED
-        self.edges = np.column_stack([follows.leader[near], follows.follower[near]])
+        self.edges = np.stack([follows.leader[near], follows.follower[near]], axis=1)
         symbols = len(self.who)
         first = self.turn if self.turn < symbols else 0
         last = self.turn = min(first - (-symbols // TURNS), symbols)
@@ -123,11 +123,11 @@ def _largest(held: Exposure, worth: Floats, first: int, last: int) -> tuple[Floa
     holder = np.where(np.isnan(pool), -held.account[at].astype(np.float64), pool)
     order = np.lexsort((at, holder, held.row[at]))
     row, holder, at = held.row[at][order] - first, holder[order], at[order]
-    begins = np.flatnonzero(
-        (np.diff(row, prepend=-1) != 0) | (np.diff(holder, prepend=np.nan) != 0)
-    )
-    if not begins.size:
+    if not at.size:
         return who, share
+    begin = np.ones(at.size, np.bool_)
+    np.logical_or(row[1:] != row[:-1], holder[1:] != holder[:-1], out=begin[1:])
+    begins = np.flatnonzero(begin)
     size = np.add.reduceat(size[order], begins)
     row, holder, at = row[begins], holder[begins], at[begins]
     order = np.lexsort((at, row))  # by place, since codes of accounts are our own

@@ -48,9 +48,10 @@ class Risk:
         self.related.begin(block)
         self.related.resize(symbols)
         self.carry.resize(symbols)
-        missing = np.full((symbols - len(self.resting), *self.resting.shape[1:]), np.nan)
-        self.resting = np.concatenate([self.resting, missing])
-        self._measured = np.concatenate([self._measured, np.zeros(len(missing), np.int64)])
+        if symbols > len(self.resting):
+            missing = np.full((symbols - len(self.resting), *self.resting.shape[1:]), np.nan)
+            self.resting = np.concatenate([self.resting, missing])
+            self._measured = np.concatenate([self._measured, np.zeros(len(missing), np.int64)])
         self.looked.begin()
 
     def apply(self, settled: Settled, depth: Depth, prices: Prices) -> None:

@@ -78,8 +78,9 @@ class Market:
 
     def _begin(self, symbols: int, *, torn: bool) -> None:
         """Make room for symbols that are new; what was seen before a silence is of no look now."""
-        missing = np.full((symbols - len(self.books), len(OF_BOOKS)), np.nan)
-        self.books = np.concatenate([self.books, missing])
+        if symbols > len(self.books):
+            missing = np.full((symbols - len(self.books), len(OF_BOOKS)), np.nan)
+            self.books = np.concatenate([self.books, missing])
         if torn:
             self.books[:] = np.nan
 

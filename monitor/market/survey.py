@@ -106,8 +106,7 @@ def _set_leverage(held: Exposure, known: Bools) -> Floats:
 
 def _cascades(graph: Graph, forced: Floats) -> Cascades:
     symbols, resting = len(forced), graph.depth
-    at_shock = np.nan_to_num(forced[..., _SHOCK_STEP])
-    book = np.nan_to_num(resting[..., _SHOCK_STEP])
+    at_shock, book = _none(forced[..., _SHOCK_STEP]), _none(resting[..., _SHOCK_STEP])
     matters = at_shock / np.maximum(book, 1.0)
     tried = np.argsort(-matters.ravel(), kind="stable")[:MOVERS_MAX]
     tried = tried[at_shock.ravel()[tried] > 0.0]
@@ -156,8 +155,13 @@ def crowd(worth: Floats, leverage: Floats, carry: Floats) -> Floats:
 
     worth, leverage: (S, 2) long and short. carry: (S,) funding over volatility, above 0 longs pay.
     """
-    geared = worth * np.nan_to_num(leverage)
+    geared = worth * _none(leverage)
     both = geared.sum(axis=1)
     with np.errstate(divide="ignore", invalid="ignore"):
         skew = np.where(both > 0.0, (geared[:, FALL] - geared[:, 1]) / both, np.nan)
     return np.maximum(skew * carry, 0.0)
+
+
+def _none(values: Floats) -> Floats:
+    """The same, where what is not known is nothing."""
+    return np.where(np.isnan(values), 0.0, values)
