@@ -70,8 +70,9 @@ class Background:
 
     def watch(self, x: Floats, seen: Bools) -> None:
         """Take bins in, (T, S): counts, zero where not seen."""
-        self.block_x += x.sum(axis=0)  # whole numbers: in any order the same
-        self.block_bins += seen.sum(axis=0)
+        for t in range(len(x)):  # whole numbers: in any order the same
+            self.block_x += x[t]
+            self.block_bins += seen[t]
 
     def learn(self, counting: Floats, wander2: Floats, guarded: Bools, suspected: Bools) -> None:
         """A block has ended: queue it, and learn the one that is old enough. All (S,).

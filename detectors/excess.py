@@ -33,7 +33,8 @@ def nats(c: Floats, e: Floats, counting: Floats, wander2: Floats, known: Floats)
         total = c + raised
         dearer = np.log(total / (raised * counting))
         curve = np.maximum(stiffness - raised * (dearer - c / total), stiffness / 2.0)
-        u = np.clip(u - (u * stiffness - raised * dearer) / curve, 0.0, ratio)
+        u -= (u * stiffness - raised * dearer) / curve
+        u = np.minimum(np.maximum(u, 0.0), ratio)
     raised = shape * np.exp(u)
     total = c + raised
     left = c * (ratio - u) - total * np.log(total / (raised * counting))

@@ -20,6 +20,8 @@ NATS_MAX: Final = 160.0
 
 def mixture(rows: int, row: NDArray[np.intp], nats: Floats) -> Floats:
     """(rows, beliefs) sums over streams, from the nats that are not zero and their rows, (n,)."""
+    if not nats.size:
+        return np.zeros((rows, len(BELIEFS)))
     capped = np.minimum(nats, NATS_MAX)
     each = [np.log1p(p0 * np.expm1(tempered * capped)) for p0, tempered in BELIEFS]
     return np.stack([np.bincount(row, weights=e, minlength=rows) for e in each], axis=1)

@@ -58,6 +58,9 @@ class _Loud:
     nats: Floats
 
 
+_SILENCE: Final = _Loud(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
+
+
 class SurpriseBank:
     """Counts of Q signals of S symbols to as many scores; symbols are only ever added.
 
@@ -98,6 +101,7 @@ class SurpriseBank:
     def _forget_block(self) -> None:
         """What is worked out once a block is to be worked out again, when it is needed."""
         self._panel: Panel | None = None
+        self._able: Bools | None = None
 
     @property
     def symbols(self) -> int:
@@ -107,11 +111,6 @@ class SurpriseBank:
     def warm(self) -> Bools:
         """(Q,) whether enough was learned of a signal for an opinion on any symbol."""
         return np.asarray(self.background.warm.reshape(self.signals, self.symbols).any(axis=1))
-
-    @property
-    def _able(self) -> Bools:
-        """(Q · S,) which streams there is an opinion on: none on what was never heard of."""
-        return self.background.warm & self.background.heard
 
     def resize(self, symbols: int) -> None:
         """Make room for symbols that were not there before."""
@@ -148,6 +147,8 @@ class SurpriseBank:
         seen = np.isfinite(x)
         counts = np.where(seen, x, 0.0)
         means = np.where(seen, self.background.mean, 0.0)
+        if self._able is None:  # there is no opinion on what was never heard of
+            self._able = self.background.warm & self.background.heard
         able = self._able
         rows, sums, last = self.windows.take(first, counts, means)
         of_row, filled = np.ones((rows.scale.size, 1)), np.ones((bins, SCALES, 1))
@@ -181,7 +182,10 @@ class SurpriseBank:
         limit *= EXCESS_SD**2
         excess = counts - expected
         excess *= np.abs(excess)
-        row, stream = np.nonzero((excess > limit) & able)
+        at = np.flatnonzero((excess > limit) & able)
+        if not at.size:
+            return _SILENCE
+        row, stream = np.divmod(at, able.size)
         scale, c, e = rows.scale[row], counts[row, stream], expected[row, stream]
         # What began anew in its midst is a window of another length.
         loud = means[row, stream] >= FULL * self.background.mean[stream] * _LENGTH[scale]

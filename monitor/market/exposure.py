@@ -159,11 +159,11 @@ class Exposure:
         new = np.ones(found.size, np.bool_)
         some = near < self._pools.size
         new[some] = self._pools[near[some]] != found[some]
-        self._numbers = np.insert(
-            self._numbers, near[new], self.groups + np.arange(np.count_nonzero(new))
-        )
-        self._pools = np.insert(self._pools, near[new], found[new])
-        self.groups += int(np.count_nonzero(new))
+        if new.any():
+            numbers = self.groups + np.arange(np.count_nonzero(new))
+            self._numbers = np.insert(self._numbers, near[new], numbers)
+            self._pools = np.insert(self._pools, near[new], found[new])
+            self.groups += numbers.size
         self.group[at] = self._numbers[np.searchsorted(self._pools, found)][inverse]
 
     def _leave(self, at: Ints) -> None:
