@@ -40,7 +40,7 @@ class LevelSignal:
     @property
     def warm(self) -> NDArray[np.bool_]:
         """(S,) whether enough was learned to have an opinion."""
-        return np.asarray(self.bank.warm[self.number])
+        return self.bank.warm_of(self.number)
 
     @property
     def fed(self) -> bool:

@@ -109,6 +109,10 @@ class LevelBank:
         """(L, S) whether enough was learned to have an opinion."""
         return self._enough(self.weight)
 
+    def warm_of(self, number: int) -> NDArray[np.bool_]:
+        """(S,) the same of one level."""
+        return self._enough(self.weight[number])
+
     def _enough(self, weight: Floats) -> NDArray[np.bool_]:
         return np.asarray(weight >= self._warm_blocks)
 

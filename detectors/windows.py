@@ -99,6 +99,24 @@ def _slot(position: Ints, level: NDArray[np.intp]) -> NDArray[np.intp]:
     return level * HOPS + (position >> level) % HOPS
 
 
+@lru_cache(maxsize=16)
+def _origins(end: int) -> tuple[Ints, NDArray[np.intp], Ints]:
+    """(n,) positions that a window may begin at that ends at one, newest first, where in the rings
+    their totals are, and which scale each belongs to. Several signals ask for the same."""
+    positions: list[Ints] = []
+    levels: list[Ints] = []
+    for level in range(LEVELS):
+        hop = 1 << level
+        newest = (end - 1) // hop * hop
+        at = np.arange(newest, end - HOPS * hop - 1, -hop)
+        at = at[at < (positions[-1][-1] if positions else end)]
+        positions.append(at)
+        levels.append(np.full(at.size, level))
+    start = np.concatenate(positions)
+    scale = np.searchsorted(LENGTHS, end - start).clip(max=SCALES - 1).astype(np.int64)
+    return start, _slot(start, np.concatenate(levels)), scale
+
+
 class Windows:
     """Totals of counts (0) and means (1) of S streams, and rings of earlier totals.
 
@@ -164,27 +182,16 @@ class Windows:
         """From the next frame on, windows of these streams begin here."""
         self._forgotten.append(streams.copy())
 
-    def past(self, bin_in_frame: int, streams: NDArray[np.intp]) -> tuple[Ints, Floats, Floats]:
+    def past(self, bin_in_frame: int, streams: NDArray[np.intp]) -> tuple[Ints, Floats, Ints]:
         """Positions that a window ending with a bin of the last frame may begin at, newest first,
         and the sums since each: (n,), (2, n, streams), and which scale each belongs to, (n,)."""
         assert self.rows is not None
-        end = self.first + bin_in_frame + 1
-        positions: list[Ints] = []
-        levels: list[Ints] = []
-        for level in range(LEVELS):
-            hop = 1 << level
-            newest = (end - 1) // hop * hop
-            at = np.arange(newest, end - HOPS * hop - 1, -hop)
-            at = at[at < (positions[-1][-1] if positions else end)]
-            positions.append(at)
-            levels.append(np.full(at.size, level))
-        start, level_of = np.concatenate(positions), np.concatenate(levels)
+        start, slot, scale = _origins(self.first + bin_in_frame + 1)
         inside = start >= self.first
-        before = self.rings[:, _slot(start, level_of)[:, None], streams]
+        before = self.rings[:, slot[:, None], streams]
         begun = self.path[:, np.where(inside, start - self.first, 0)[:, None], streams]
         now = self.path[:, bin_in_frame + 1, streams]
         since = now[:, None] - np.where(inside[:, None], begun, before)
-        scale = np.searchsorted(LENGTHS, end - start).clip(max=SCALES - 1)
         return start, since, scale
 
     def state(self) -> State:

@@ -138,7 +138,9 @@ class Detection:
                 self.feeds.hear(feeds.values[at])
                 self.blindness.judged(at, verdicts, counts[at])
                 self.ring.append(now, held.keys)
-                sightings = self._lookout.sightings(at, [*bursts, *levels], verdicts, evidence)
+                sightings = self._lookout.sightings(
+                    at, [*bursts, *levels], verdicts, evidence, calm=not self.desk.open
+                )
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)
                 incidents = [self._describe(change, case, now) for change, case in changes]

@@ -34,12 +34,15 @@ class Lookout:
         own: Sequence[Verdict],
         verdicts: Sequence[Verdict],
         evidence: Evidence,
+        *,
+        calm: bool = False,
     ) -> list[Sighting]:
         """The streams that are loud in a bin, strongest first, with their venue-wide scores.
-        own: the verdicts with a stream a symbol, bursts before levels."""
+        own: the verdicts with a stream a symbol, bursts before levels. calm: no incident is open,
+        so that nobody asks what is too weak to open one."""
         least = self._options.info - HYSTERESIS_DECADES
         found: list[_Loud] = []
-        if evidence.score[at] >= least:
+        if evidence.score[at] >= (self._options.info if calm else least):
             streams, members = evidence.streams(at), evidence.members(at)
             loud = streams >= least
             if evidence.joint[at] >= least:
@@ -65,9 +68,9 @@ class Lookout:
     def _strongest(self, found: Sequence[_Loud], at: int) -> list[Sighting]:
         """At most so many sightings; only theirs is the detail that is asked for."""
         ranked = sorted(
-            (-float(scores[row]), verdict.signal, self._name(verdict, row), number, row)
-            for number, (verdict, scores, loud) in enumerate(found)
-            for row in np.flatnonzero(loud & np.isfinite(scores)).tolist()
+            (-score, verdict.signal, self._name(verdict, row), number, row)
+            for number, (verdict, rows, scores) in enumerate(_loudest(found))
+            for row, score in zip(rows, scores, strict=True)
         )[:SIGHTINGS_MAX]
         sightings: dict[int, Sighting] = {}
         for number, (verdict, _, _) in enumerate(found):
@@ -111,3 +114,18 @@ class Lookout:
             verdict.signal, VENUE, feature, score_whole, first.onset_bin, 0.0, expected
         )
         return [whole]
+
+
+def _loudest(found: Sequence[_Loud]) -> list[tuple[Verdict, list[int], list[float]]]:
+    """Of each verdict, the loud streams and their scores; those that too many others are stronger
+    than are left out, before anything is made of them."""
+    rows = [np.flatnonzero(loud & np.isfinite(scores)) for _, scores, loud in found]
+    kept = [scores[row] for (_, scores, _), row in zip(found, rows, strict=True)]
+    every = np.concatenate([np.empty(0), *kept])
+    least = -np.inf
+    if every.size > SIGHTINGS_MAX:
+        least = np.partition(every, -SIGHTINGS_MAX)[-SIGHTINGS_MAX]
+    return [
+        (verdict, row[own >= least].tolist(), own[own >= least].tolist())
+        for (verdict, _, _), row, own in zip(found, rows, kept, strict=True)
+    ]

@@ -18,6 +18,7 @@ from aiokafka import AIOKafkaProducer
 from monitor.broker import create_topics, embedded_broker
 from monitor.config import Config
 from monitor.events import NS_PER_S
+from monitor.garbage import collect_rarely
 from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
 from monitor.replay import Replay
@@ -109,6 +110,7 @@ def closed_bin(symbols: int, *, warm_s: float = WARM_S, measured_s: float = MEAS
     )
     log, _ = SimulatedLog(options).open()
     pipeline = Pipeline(Config())
+    collect_rarely()  # as a process that reads does
     took_ms = []
     for raw in log.batches(record_bytes_max=1 << 20):
         pipeline.take(raw)
