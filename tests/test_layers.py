@@ -17,8 +17,16 @@ CORE: Final = [
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
     *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
     *("market.findings", "market.notes", "market.risk", "market.room", "market.standing"),
-    *("market.related", "market.apart", "market.looks", "clocks", "partial", "desk"),
-    *("retries", "sightings", "witnesses"),
+    *(
+        "market.related",
+        "market.apart",
+        "market.looks",
+        "market.ranked",
+        "clocks",
+        "partial",
+        "desk",
+    ),
+    *("retries", "sightings", "witnesses", "desk"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}
 # What reaches for the machine: the clock, chance, the network, files.

@@ -14,6 +14,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from numpy.typing import NDArray
 
 from detectors.base import Floats, Ints, State, pack, unpack
+from monitor.market.ranked import distinct
 from monitor.rows import CELL_BITS, CELL_MASK, QUOTE_UNITS
 from monitor.settled import Changes, Settled, Snapshots
 
@@ -104,7 +105,7 @@ class Depth:
         cells = self.grid.reshape(-1)
         below = flat[cells[flat] < 0]
         if below.size:
-            below = _distinct(below)
+            below = distinct(below)
             np.subtract.at(self.mended, below // (2 * CELLS), cells[below] / QUOTE_UNITS)
             cells[below] = 0
 
@@ -264,11 +265,3 @@ def _sums(held: Ints, bounds: Ints) -> Ints:
     at = np.arange(len(held))[:, None] * held.shape[1] + bounds
     found = np.add.reduceat(held.reshape(-1), at.reshape(-1)).reshape(at.shape)[:, :-1]
     return np.where(bounds[:, 1:] > bounds[:, :-1], found, 0)
-
-
-def _distinct(values: Ints) -> Ints:
-    """The same in order, each once. np.unique goes by hashes, and takes ten times as long."""
-    ranked = np.sort(values)
-    new = np.ones(ranked.size, np.bool_)
-    np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
-    return np.asarray(ranked[new])

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from detectors.base import Bools, Floats, Ints, State, pack, unpack
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, Recoding
 from monitor.events import Kind
+from monitor.market.ranked import inserted, numbered
 from monitor.market.room import Room
 from monitor.market.standing import Standing, of_symbols
 from monitor.rows import LIQUIDATION_KINDS, POOL
@@ -106,8 +107,10 @@ class Exposure:
         named = np.flatnonzero(changes.account)
         key = changes.row[named] << ACCOUNT_BITS | changes.account[named]
         # In the order of time within a symbol: the last of each key is its latest.
-        key, first = np.unique(key[::-1], return_index=True)
-        last = named[::-1][first]
+        order = np.argsort(key, kind="stable")
+        key, ends = key[order], np.ones(key.size, np.bool_)
+        np.not_equal(key[1:], key[:-1], out=ends[:-1])
+        key, last = key[ends], named[order[ends]]
         at = self.find(key)
         new = np.flatnonzero(at < 0)
         if new.size:
@@ -132,8 +135,9 @@ class Exposure:
         self.groups += key.size
         ranked = np.argsort(key)
         at = np.searchsorted(self._sorted, key[ranked])
-        self._sorted = np.insert(self._sorted, at, key[ranked])
-        self._order = np.insert(self._order, at, size + ranked)
+        self._sorted, self._order = inserted(
+            at, (self._sorted, key[ranked]), (self._order, size + ranked)
+        )
 
     def _forget_closed(self, keep: Ints) -> None:
         """Make room: closed positions are known to be nothing."""
@@ -154,7 +158,7 @@ class Exposure:
 
     def _join(self, at: Ints, pool: Floats) -> None:
         """Put positions into their pools; numbers are given as pools are first seen."""
-        found, inverse = np.unique(pool, return_inverse=True)
+        found, inverse = numbered(pool)
         near = np.searchsorted(self._pools, found)
         new = np.ones(found.size, np.bool_)
         some = near < self._pools.size
@@ -242,7 +246,7 @@ class Exposure:
             at, price, change = at[good], price[good], change[good]
         if not at.size:
             return
-        place, inverse = np.unique(at, return_inverse=True)
+        place, inverse = numbered(at)
         moved = np.bincount(inverse, change, place.size)
         size = np.bincount(inverse, np.abs(change), place.size)
         paid = np.bincount(inverse, np.abs(change) * price, place.size) / np.maximum(size, 1e-300)
