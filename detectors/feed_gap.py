@@ -145,7 +145,7 @@ class FeedGap:
         if not seen.all():
             heard = heard | (~seen & (self.last >= 0))
         self.last = np.where(heard, now, self.last)
-        self.second = self.second + count
+        self.second += count
         if self.gap.any():
             self.gap = self.gap & ~heard
 

@@ -70,6 +70,8 @@ class LevelSignals:
         self.bank = LevelBank(list(options.values()), burst)
         self.look_bin = 0
         self.due = False
+        self._said: dict[str, Verdict] = {}
+        self._said_of: Floats | None = None  # what the bank held as it was said
         self._look_bins = burst.bins(LOOK_S)
         self._sign = np.array([each.sign for each in options.values()])
 
@@ -92,12 +94,18 @@ class LevelSignals:
         if frame.bin % BLOCK <= FOLDED < frame.bin % BLOCK + len(frame.values):
             self.bank.fold()
         self.due = frame.ends_block
+        single = len(frame.values) == 1
+        if single and self.bank.held is self._said_of:
+            return self._said  # there was no look since
         which = [bisect_right(looks, t) for t in range(len(frame.values))]
         scores = np.stack([seen[look][1].decades for look in which], axis=1)
-        return {
+        told = {
             name: self._verdict(number, name, scores[number], [seen[look] for look in which])
             for number, name in enumerate(self.options)
         }
+        if single:
+            self._said, self._said_of = told, self.bank.held
+        return told
 
     def _levels(self, frame: Frame, number: int) -> Floats:
         """(L, S) what a look found, high is bad."""

@@ -155,10 +155,13 @@ class Windows:
             np.add(path[1, t], means[t], out=path[1, t + 1])
         rows = plan(first % (HOPS << LEVELS), bins)
         self.first, self.path, self.rows = first, path, rows
-        now = path.take(rows.bin + 1, axis=1)
-        last = now[:, rows.long :] - self._begun(rows.eighth)
-        now -= self._begun(rows.begin)
-        return rows, now, last
+        begun, eighth = self._begun(rows.begin), self._begun(rows.eighth)
+        if bins == 1:  # all rows end with the only bin
+            now, last = path[:, 1:], path[:, 1:]
+        else:
+            now = path.take(rows.bin + 1, axis=1)
+            last = now[:, rows.long :]
+        return rows, np.subtract(now, begun, out=begun), np.subtract(last, eighth, out=eighth)
 
     def _begun(self, places: Places) -> Floats:
         """(2, n, S) totals at these places."""
