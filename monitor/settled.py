@@ -14,6 +14,7 @@ from monitor.partial import PartialFrame
 from monitor.rows import CELL_BITS, WIDTH, Rows, cells, units
 
 BEFORE_ALL: Final = np.iinfo(np.int64).min
+_NOWHERE: Final = np.iinfo(np.int64).max
 _TOLD: Final = {Kind.FILL: 2}  # columns in use, of kinds with few
 
 
@@ -145,11 +146,10 @@ def _snapshots(books: Facts) -> tuple[Snapshots, NDArray[np.int64]]:
     side, cell = values[:, 0].astype(np.int64), cells(values[:, 1])
     priced = cell >= 0
     row, side, cell, values = row[priced], side[priced], cell[priced], values[priced]
-    nowhere = np.iinfo(np.int64).max
-    bids, far = side == 0, np.full((latest.size, 2), (nowhere, -1))
+    bids, far = side == 0, np.full((latest.size, 2), (_NOWHERE, -1))
     np.minimum.at(far[:, 0], row[bids], cell[bids])
     np.maximum.at(far[:, 1], row[~bids], cell[~bids])
-    worst = np.where(far == nowhere, -1, far)[rows]
+    worst = np.where(far == _NOWHERE, -1, far)[rows]
     levels = Changes(row, side << CELL_BITS | cell, units(values[:, 1], values[:, 2]))
     return Snapshots(rows, levels, worst), latest[rows]
 
