@@ -134,15 +134,11 @@ INPUTS: Final[dict[str, tuple[str, ...]]] = {
     "crowd": ("leverage", "mark"),
 }
 
-Gauges = dict[str, Callable[["Market"], Floats]]
-
-OF_BOOKS: Final[Gauges] = {
+GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
     "near_depth": near_depth,
     "struck_share": struck_share,
     "index_age": index_age,
     "mark_distance": mark_distance,
-}
-OF_POSITIONS: Final[Gauges] = {
     "long_leverage": long_leverage,
     "short_leverage": short_leverage,
     "set_leverage": set_leverage,
@@ -150,4 +146,3 @@ OF_POSITIONS: Final[Gauges] = {
     "amplification": amplification,
     "crowd": crowd,
 }
-GAUGES: Final[Gauges] = {**OF_BOOKS, **OF_POSITIONS}
