@@ -59,31 +59,38 @@ class MarketFactor:
     def __init__(self, signals: int = 1) -> None:
         self.held = np.ones((SCALES, signals))
 
-    def update(self, rows: Plan, sums: Floats, panel: Panel) -> tuple[Floats, Floats]:
+    def update(self, rows: Plan, sums: Floats, panel: Panel) -> tuple[Floats, Floats, Floats]:
         """Factors of a frame. sums: (2, R, S) counts and means of each row.
 
-        Returns (R, Q) the factor of each row, and (T, SCALES, Q) the one that holds at each bin.
+        Returns (R, Q) the factor of each row, (T, SCALES, Q) the one that holds at each bin, and
+        (T, Q) that of each bin by itself, which leans on the shortest window that is heard.
         """
         signals = self.held.shape[1]
         quick = rows.rows[HEARD].start
-        raw, share = _robust(rows.scale[quick:], sums[:, quick:], panel)
+        bins = len(rows.held)  # the rows of single bins come first
+        at = np.r_[:bins, quick : rows.scale.size]
+        raw, share = _robust(rows.scale[at], sums[:, at], panel)
+        (one, raw), (of_one, share) = np.split(raw, [bins]), np.split(share, [bins])
         common = np.empty((rows.scale.size, signals))
-        filled = np.ones((len(rows.held), SCALES + 1, signals))
+        filled = np.ones((bins, SCALES + 1, signals))
         filled[:, :SCALES] = self.held
         for scale in range(SCALES - 1, HEARD - 1, -1):  # each leans on the next longer one
             part = rows.rows[scale]
             if part.stop > part.start:
-                at = slice(part.start - quick, part.stop - quick)
+                heard = slice(part.start - quick, part.stop - quick)
                 longer = filled[rows.bin[part], scale + 1]
-                common[part] = longer + share[at] * (raw[at] - longer)
+                common[part] = longer + share[heard] * (raw[heard] - longer)
                 held = rows.held[:, scale]
                 moved = held >= 0
                 filled[moved, scale] = common[held[moved]]
+        now = filled[:, HEARD] + of_one * (one - filled[:, HEARD])
         shared = np.maximum(filled[:, HEARD], 1.0)  # a stall in the longer one is not theirs
         filled[:, :HEARD] = shared[:, None]
         common[:quick] = shared[rows.bin[:quick]]
         self.held = filled[-1, :SCALES].copy()
-        return 1.0 + panel.trust * (common - 1.0), 1.0 + panel.trust * (filled[:, :SCALES] - 1.0)
+        drawn = (1.0 + panel.trust * (f - 1.0) for f in (common, filled[:, :SCALES], now))
+        of_row, of_bin, single = drawn
+        return of_row, of_bin, single
 
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""

@@ -186,13 +186,13 @@ class Noise:
         self._count()
 
     def _count(self) -> None:
-        self._borrowed = self._sum(self.samples) + self.taught
+        self.borrowed = self._sum(self.samples) + self.taught
 
     def known(self, scale: NDArray[np.intp], stream: NDArray[np.intp]) -> Floats:
         """(n,) how many samples the noise of streams rests on at these scales, (n,) each."""
         own = self.samples[scale, stream]
         signal = stream // (self.counting.size // self.signals)
-        others = np.minimum(self._borrowed[scale, signal] - own, BORROWED_MAX)
+        others = np.minimum(self.borrowed[scale, signal] - own, BORROWED_MAX)
         return np.asarray(SAMPLES_MIN + own + others)
 
     def _sum(self, values: Floats) -> Floats:

@@ -1,8 +1,10 @@
-"""Counts to surprise: windows against a learned background, calibrated, that guard themselves.
+"""Counts to surprise: evidence against a learned background, calibrated, that guards itself.
 
-Of every window, the excess over the mean and the market is weighed against the stream's own noise
-at that length, and the tail of quiet flow turns it into decades; the best window is the score. An
-alarmed stream is not learned. One that stays alarmed for long has found a new normal, and starts
+Streams are judged twice. Alone, by the likelihood that their rate has risen to a multiple (see
+cusum.py), which the tail of quiet flow turns into decades: that is the score. Together with others,
+by the excess of windows over the mean and the market, weighed against the stream's own noise at
+that length; what many streams come to in such a window is a mixture (see mixture.py). An alarmed
+stream is not learned. One that stays alarmed for long has found a new normal, and starts
 anew from there, so that a level shift alarms once. Noise and tails are learned at all times, in
 small steps: they say what this stream is like, and a guard must not keep that from them.
 """
@@ -16,24 +18,24 @@ from numpy.typing import NDArray
 
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Detail, Floats, State, grow, nest, pack, unnest, unpack
+from detectors.cusum import SIZES, Cusum
 from detectors.excess import CERTAIN, nats
 from detectors.market import MarketFactor, Panel, market_panel
 from detectors.mixture import BELIEFS, SIZE, mixture
 from detectors.noise import Noise
 from detectors.options import BurstOptions
-from detectors.tail import MAXIMA_S, Tail, TailPrior
+from detectors.tail import Tail, TailPrior
 from detectors.windows import LENGTHS, SCALES, Plan, Windows
 
 EXCESS_SD: Final = 1.5  # standard deviations from where on an excess is weighed at all
 SUSPECT_DECADES: Final = 4.0  # from here on the mean stands still, lest it follow a slow rise
-SCALES_DECADES: Final = float(np.log10(4.0))  # the best of many windows, which overlap
+SIZES_DECADES: Final = float(np.log10(SIZES))  # the best of so many multiples
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
 FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
-LEVELS_NATS: Final = (1.5, 6.0)  # where tails begin: of long windows, and of short ones
-EXCESS: Final = 0.38  # of the level, that maxima are believed to exceed it by
-EXCESS_MIN: Final = 0.9
+LEAST_NATS: Final = 1.0  # of a CUSUM, to be anything at all
+PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=1.3)  # of a CUSUM, in nats
 FOLDED: Final = 4  # bin of a block with little to do: no look, and nothing learned
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 _LENGTH = np.array(LENGTHS, np.float64)
@@ -71,7 +73,7 @@ class SurpriseBank:
     common: (SCALES, Q) that factor, as the last bin had it.
     """
 
-    _PER_STREAM = ("alarmed", "alarm_blocks", "held", "best")
+    _PER_STREAM = ("alarmed", "alarm_blocks", "best")
 
     def __init__(self, options: BurstOptions, *, market: bool, signals: int = 1) -> None:
         self.options = options
@@ -80,15 +82,14 @@ class SurpriseBank:
         self.noise = Noise(options, signals)
         self.windows = Windows(signals)
         self.factor = MarketFactor(signals) if market else None
-        self.tail = Tail(SCALES * signals, _prior(options, signals), options, least=0.0)
+        self.cusum = Cusum(signals)
+        self.tail = Tail(SIZES * signals, PRIOR, options, least=0.0)
         self.alarmed = np.empty(0, bool)
         self.alarm_blocks = np.empty(0)
         self.best = np.empty(0)
-        self.held = np.empty((SCALES, 0))
         self.held_mixture = np.zeros((SCALES, signals, len(BELIEFS)))
         self.common = np.ones((SCALES, signals))
         self._due = False
-        self._spoken, self._spoken_by = np.empty((SCALES, 0)), -1  # and by which law of the tail
         self._forget_block()
 
     def _begin(self) -> None:
@@ -100,8 +101,18 @@ class SurpriseBank:
 
     def _forget_block(self) -> None:
         """What is worked out once a block is to be worked out again, when it is needed."""
-        self._panel: Panel | None = None
         self._able: Bools | None = None
+        self._panel: Panel | None = None
+
+    def _prepare(self) -> Bools:
+        """What holds for a block: expectations, the panel of the market, and which streams there
+        is an opinion on, (Q · S,): none on what was never heard of."""
+        known = self.background
+        able: Bools = known.warm & known.heard
+        self.cusum.refresh(known.mean, known.weight, self.noise)
+        if self.factor is not None:
+            self._panel = market_panel(known.mean, able & ~self.alarmed, self.noise, known.lift)
+        return able
 
     @property
     def symbols(self) -> int:
@@ -117,11 +128,10 @@ class SurpriseBank:
         if symbols > self.symbols:
             streams = symbols * self.signals
             grow(self, dict.fromkeys(self._PER_STREAM, 0.0), streams, self.signals)
-            for part in (self.background, self.noise, self.windows):
+            for part in (self.background, self.noise, self.windows, self.cusum):
                 part.resize(streams)
             self.tail.resize(symbols)
             self._due = True
-            self._spoken_by = -1
             self._forget_block()
 
     def skip(self) -> None:
@@ -129,8 +139,7 @@ class SurpriseBank:
         self.background.forget_waiting()
         self.noise.skip()
         self.windows.forget(np.ones(self.best.size, bool))
-        self.held[:] = 0.0
-        self._spoken_by = -1
+        self.cusum.skip()
         self.held_mixture[:] = 0.0
         self.alarmed[:] = False
         self.alarm_blocks[:] = 0.0
@@ -147,21 +156,19 @@ class SurpriseBank:
         seen = np.isfinite(x)
         counts = np.where(seen, x, 0.0)
         means = np.where(seen, self.background.mean, 0.0)
-        if self._able is None:  # there is no opinion on what was never heard of
-            self._able = self.background.warm & self.background.heard
+        if self._able is None:
+            self._able = self._prepare()
         able = self._able
         rows, sums, last = self.windows.take(first, counts, means)
         of_row, filled = np.ones((rows.scale.size, 1)), np.ones((bins, SCALES, 1))
-        if self.factor is not None:
-            if self._panel is None:
-                known, usable = self.background, able & ~self.alarmed
-                self._panel = market_panel(known.mean, usable, self.noise, known.lift)
-            of_row, filled = self.factor.update(rows, sums, self._panel)
+        single = filled[:, 0]
+        if self.factor is not None and self._panel is not None:
+            of_row, filled, single = self.factor.update(rows, sums, self._panel)
             self.common = filled[-1]
         shape = rows.scale.size, self.signals, self.symbols
         expected = (sums[1].reshape(shape) * of_row[..., None]).reshape(sums[1].shape)
         loud = self._weigh(rows, sums, expected, last, of_row, able)
-        score = np.where(seen & able, self._score(rows, loud), np.nan)
+        score = np.where(seen & able, self._score(counts, seen, single, able), np.nan)
         joint = self._mixture(rows, loud)
         detail = self._detail(filled)
         self.background.watch(counts, seen)
@@ -202,35 +209,33 @@ class SurpriseBank:
     def _signal(self, stream: NDArray[np.intp]) -> NDArray[np.intp]:
         return stream // max(self.symbols, 1)
 
-    def _score(self, rows: Plan, loud: _Loud) -> Floats:
-        """(T, Q · S) decades of the best window, where each speaks until it moves on."""
-        if self._spoken_by != self.tail.refreshed:
-            self._spoken, self._spoken_by = self.spoken(), self.tail.refreshed
-        scale, signal = rows.scale[loud.row], self._signal(loud.stream)
-        tail = scale * self.signals + signal
-        self.tail.watch_some(tail, loud.stream - signal * self.symbols, loud.nats)
-        bins, cell = rows.bin[loud.row], scale * self.best.size + loud.stream
-        order = np.argsort(bins, kind="stable")
-        stops = np.searchsorted(bins[order], np.arange(len(rows.ending)), side="right").tolist()
-        cell, found = cell[order], self.tail.decades_of(loud.nats, tail)[order]
-        nats, begin = loud.nats[order], 0
-        held, spoken = self.held.reshape(-1), self._spoken.reshape(-1)
-        best = np.empty((len(rows.ending), self.best.size))
-        for t, stop in enumerate(stops):
-            moved = rows.ending[t].size * self.best.size  # the shortest so many move on
-            held[:moved] = 0.0
-            spoken[:moved] = 0.0
-            now = cell[begin:stop]
-            held[now] = nats[begin:stop]
-            spoken[now] = found[begin:stop]
-            self._spoken.max(axis=0, out=best[t])
-            begin = stop
-        best -= SCALES_DECADES
-        return np.maximum(best, 0.0, out=best)
+    def _score(self, counts: Floats, seen: Bools, factor: Floats, able: Bools) -> Floats:
+        """(T, Q · S) decades of the likeliest multiple."""
+        found = np.empty((len(counts), SIZES, self.best.size))
+        for t, count in enumerate(counts):
+            self.cusum.take(count, seen[t], factor[t])
+            np.minimum(self.cusum.nats, self.cusum.most, out=found[t])
+        bins, size, stream = np.nonzero((found > LEAST_NATS) & able)
+        nats = self._damped(found[bins, size, stream], stream)
+        signal = self._signal(stream)
+        tail = size * self.signals + signal
+        self.tail.watch_some(tail, stream - signal * self.symbols, nats)
+        found[:] = 0.0
+        found[bins, size, stream] = self.tail.decades_of(nats, tail)
+        best = found.max(axis=1)
+        best -= SIZES_DECADES
+        return np.asarray(np.maximum(best, 0.0))
+
+    def _damped(self, nats: Floats, stream: NDArray[np.intp]) -> Floats:
+        """Evidence as far as noise is known that it rests on (Student's tail); (n,) each."""
+        known = self.noise.known(np.full(stream.size, BLOCK_SCALE), stream)
+        return np.asarray(known / 2.0 * np.log1p(2.0 * nats / known))
 
     def spoken(self) -> Floats:
-        """(SCALES, Q · S) decades of the latest window of each length."""
-        return self.tail.decades(self.held.reshape(self.tail.maxima.shape)).reshape(self.held.shape)
+        """(SIZES, Q · S) decades of each multiple, as the last bin left them."""
+        stream = np.broadcast_to(np.arange(self.best.size), self.cusum.nats.shape).ravel()
+        nats = self._damped(np.minimum(self.cusum.nats, self.cusum.most).ravel(), stream)
+        return self.tail.decades(nats.reshape(self.tail.maxima.shape)).reshape(SIZES, -1)
 
     def _mixture(self, rows: Plan, loud: _Loud) -> Floats:
         """(T, Q, SIZE) evidence of all symbols together, by belief and window length."""
@@ -283,7 +288,7 @@ class SurpriseBank:
         if settled.any():
             self.background.rebaseline(settled, self.noise.counting)
         unheard = cold | ~self.background.heard
-        self.tail.learn(np.tile(unheard.reshape(self.signals, self.symbols), (SCALES, 1)))
+        self.tail.learn(np.tile(unheard.reshape(self.signals, self.symbols), (SIZES, 1)))
         self.noise.learn(cold)  # that nothing came is known as well
         self._due = True
         self._forget(cold | settled)
@@ -294,8 +299,7 @@ class SurpriseBank:
         """Evidence of these streams starts anew."""
         if streams.any():
             self.windows.forget(streams)
-            self.held[:, streams] = 0.0
-            self._spoken_by = -1
+            self.cusum.forget(streams)
             self.alarm_blocks[streams] = 0.0
             self.alarmed[streams] = False
 
@@ -319,7 +323,7 @@ class SurpriseBank:
         self._begin()
         held = {} if self.factor is None else {"factor": self.factor.held.copy()}
         state: State = pack(self, ("held_mixture", *self._PER_STREAM)) | held
-        for name in ("background", "noise", "windows", "tail"):
+        for name in ("background", "noise", "windows", "cusum", "tail"):
             state |= nest(name, getattr(self, name).state())
         return state
 
@@ -327,17 +331,8 @@ class SurpriseBank:
         """Continue exactly where `state` was taken."""
         unpack(self, ("held_mixture", *self._PER_STREAM), state)
         self._due = False
-        self._spoken_by = -1
         self._forget_block()
         if self.factor is not None:
             self.factor.held = np.array(state["factor"], dtype=np.float64)
-        for name in ("background", "noise", "windows", "tail"):
+        for name in ("background", "noise", "windows", "cusum", "tail"):
             getattr(self, name).restore(unnest(name, state))
-
-
-def _prior(options: BurstOptions, signals: int) -> TailPrior:
-    """The fewer windows of a length there are in four minutes, the lower quiet flow's maxima lie;
-    a tail that began above them all would never learn anything."""
-    windows = np.maximum(options.bins(MAXIMA_S) / _LENGTH, 1.0)
-    level = np.repeat(np.clip(np.log(windows) - 0.5, *LEVELS_NATS), signals)[:, None]
-    return TailPrior(level=level, share=0.1, excess=np.maximum(EXCESS * level, EXCESS_MIN))

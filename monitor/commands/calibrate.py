@@ -7,8 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
+from detectors.cusum import MULTIPLES, QUICK
 from detectors.tail import LN10
-from detectors.windows import LENGTHS
 from monitor import calibration
 from monitor.commands.progress import Bar
 from monitor.config import Config
@@ -58,24 +58,23 @@ def _tuning_seed(path: Path) -> int:
 
 
 def _table(found: calibration.Calibration) -> str:
-    """Per signal and window: how many maxima of four minutes were seen, how many of them lie in
-    the tail, and how many nats a decade takes there."""
-    lines = ["signal          window      maxima  in tail  nats a decade  wander"]
+    """Per signal: by how much its rates wander over two seconds. Per multiple of a rate: how many
+    maxima of four minutes were seen, how many of them lie in the tail, and how many nats a decade
+    takes there."""
+    lines = ["signal          wander  multiple      maxima  in tail  nats a decade"]
     signals = [name.removesuffix(".wander2") for name in found.taught if ".wander2" in name]
     for signal in signals:
-        part = {key: found.taught[f"{signal}.{key}"] for key in _COLUMNS}
-        for scale, length in enumerate(LENGTHS):
-            seen, over, excess, wander2 = (part[key][scale] for key in _COLUMNS)
-            nats = f"{excess / over * LN10:13.2f}" if over >= 1 else f"{'–':>13}"
-            window_s = length * found.bin_ms / 1000
-            lines.append(
-                f"{signal:15} {window_s:>7g} s {seen:9,.0f} {over:8,.0f}  {nats}  "
-                f"{wander2**0.5:5.1%}"
-            )
+        seen, exceeding, excess = (found.taught[f"{signal}.{key}"] for key in _COLUMNS)
+        wander = f"{found.taught[f'{signal}.wander2'][QUICK] ** 0.5:.1%}"
+        for size, multiple in enumerate(MULTIPLES):
+            over = exceeding[size]
+            nats = f"{excess[size] / over * LN10:13.2f}" if over >= 1 else f"{'–':>13}"
+            counted = f"{seen[size]:>11,.0f} {over:8,.0f}"
+            lines.append(f"{signal:15} {wander:>6}  {multiple:>7g}x {counted}  {nats}")
     return "\n".join(lines)
 
 
-_COLUMNS = ("seen", "exceeding", "excess", "wander2")
+_COLUMNS = ("seen", "exceeding", "excess")
 
 
 def _verdict(config: Config, found: calibration.Calibration) -> str:

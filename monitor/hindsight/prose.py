@@ -30,7 +30,7 @@ def explanation_text(told: Explanation) -> str:
         ("How rare", _rarity(told)),
         ("What moved first", _first(told)),
         ("Expected and observed, a second a line", _seconds(told)),
-        ("Which windows spoke", _windows(told)),
+        ("Which multiple of its rate", _risen(told)),
         ("What the whole market did", _market(told)),
         ("Who", _accounts(told)),
         ("Without them", _without(told)),
@@ -117,24 +117,20 @@ def _peak(story: StreamStory) -> str:
     return f"{_cell(loudest)} {loudest.at_s:+d}"
 
 
-def _windows(told: Explanation) -> str:
+def _risen(told: Explanation) -> str:
     rows = [
-        [f"  {_name(story)}", story.signal, *_spoken(story)]
+        [f"  {_name(story)}", story.signal, *_multiples(story)]
         for story in told.streams[: 2 * STREAMS_SHOWN]
-        if story.windows
+        if story.risen
     ]
-    heads = ["  stream", "signal", "loudest", "decades", "also, loudest first"]
+    heads = ["  stream", "signal", "likeliest", "decades", "also"]
     return grid(heads, rows, left=2) if rows else ""
 
 
-def _spoken(story: StreamStory) -> tuple[str, str, str]:
-    first, *others = story.windows
-    also = ", ".join(_length(window.seconds) for window in others[:4])
-    return _length(first.seconds), f"{first.decades:.1f}", also
-
-
-def _length(seconds: float) -> str:
-    return f"{seconds:g} s"
+def _multiples(story: StreamStory) -> tuple[str, str, str]:
+    first, *others = story.risen
+    also = ", ".join(f"{risen.multiple:g}x" for risen in others)
+    return f"{first.multiple:g}x", f"{first.decades:.1f}", also
 
 
 def _market(told: Explanation) -> str:

@@ -9,9 +9,9 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
+from detectors.cusum import MULTIPLES, SIZES
 from detectors.market_wide import MarketWide
 from detectors.surprise import SurpriseBank
-from detectors.windows import LENGTHS
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
 from monitor.detection import Step
 from monitor.events import KINDS, NS_PER_S, Kind
@@ -34,15 +34,16 @@ class Second(Struct, frozen=True):
     factor: float
 
 
-class Window(Struct, frozen=True):
-    """A window length that found a stream unusual. decades: its greatest, of the stream alone."""
+class Risen(Struct, frozen=True):
+    """A multiple of its usual rate that a stream seemed to have risen to. decades: the greatest, of
+    the stream alone."""
 
-    seconds: float
+    multiple: float
     decades: float
 
 
 class StreamStory(Struct, frozen=True):
-    """One stream around an incident. feature: what is counted. windows: the loudest first."""
+    """One stream around an incident. feature: what is counted. risen: the likeliest first."""
 
     signal: str
     symbol: str
@@ -50,7 +51,7 @@ class StreamStory(Struct, frozen=True):
     onset_ns: int
     score: float
     seconds: list[Second]
-    windows: list[Window]
+    risen: list[Risen]
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +82,7 @@ class SecondLook:
         self._end_bin = end_bin
         self._bins_per_s = NS_PER_S / pipeline.detection.bin_ns
         self._sums: list[dict[int, NDArray[np.float64]]] = [{} for _ in self.streams]
-        self._spoke = np.zeros((len(self.streams), len(LENGTHS)))
+        self._spoke = np.zeros((len(self.streams), SIZES))
 
     def step(self, step: Step) -> None:
         """Take in what one bin came to."""
@@ -141,10 +142,10 @@ class SecondLook:
                 onset_ns=seen.onset_bin * bin_ns,
                 score=round(seen.score, 3),
                 seconds=[_second(at_s, sums) for at_s, sums in sorted(cells.items())],
-                windows=[
-                    Window(LENGTHS[scale] * bin_ns / NS_PER_S, round(float(spoke[scale]), 2))
-                    for scale in np.argsort(-spoke, kind="stable")
-                    if spoke[scale] >= SPEAKS_DECADES
+                risen=[
+                    Risen(MULTIPLES[size], round(float(spoke[size]), 2))
+                    for size in np.argsort(-spoke, kind="stable")
+                    if spoke[size] >= SPEAKS_DECADES
                 ],
             )
             for seen, cells, spoke in zip(self.streams, self._sums, self._spoke, strict=True)

@@ -33,7 +33,7 @@ class Market:
             means = np.broadcast_to(self.mean, block.shape)
             panel = market_panel(self.mean, self.usable, self.noise, self.lift)
             rows, sums, _ = self.windows.take(self.bin, block, means)
-            _, filled = self.factor.update(rows, sums, panel)
+            _, filled, _ = self.factor.update(rows, sums, panel)
             found.append(filled[..., 0])
             self.bin += len(block)
         return np.concatenate(found)

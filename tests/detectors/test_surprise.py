@@ -6,7 +6,6 @@ import pytest
 from detectors.base import BLOCK, Floats
 from detectors.options import BurstOptions
 from detectors.surprise import Surprise, SurpriseBank
-from detectors.windows import LENGTHS, LONG
 from tests.detectors.flow import BINS_PER_S, CALM, Flow
 
 OPTIONS = BurstOptions()
@@ -61,24 +60,13 @@ def test_a_level_shift_alarms_once_and_becomes_normal(seed: int) -> None:
 
 @pytest.mark.parametrize("seed", range(3))
 @pytest.mark.parametrize("seconds", [2, 10, 60])
-def test_no_window_outlives_a_burst_by_more_than_an_eighth_and_a_hop(
-    seconds: int, seed: int
-) -> None:
-    """Long windows still hold a burst that is over; their last eighth says that it is."""
+def test_a_burst_that_is_over_is_no_news(seconds: int, seed: int) -> None:
     bank, calm = Bank(), flow(seed)
     bank.take(calm.take(WARM))
     during = bank.take(calm.take(seconds * BINS_PER_S, np.full((1, 1), 8.0)))
     assert during.max() >= 8.0
-    over, lasted = bank.bin, 0
-    while bank.bin < over + 300 * BINS_PER_S:
-        score = bank.take(calm.take(BLOCK - bank.bin % BLOCK))[:, 0]
-        loud = np.flatnonzero(score >= 4.0)
-        lasted = bank.bin - score.size + int(loud[-1]) + 1 - over if loud.size else lasted
-        for scale, length in enumerate(LENGTHS):
-            part = length // 8 + length // 16 if scale >= LONG else length + 2
-            if bank.bin - over >= part:
-                assert bank.bank.held[scale, 0] < 6.0, f"{length} bins, seed {seed}"
-    assert lasted <= LENGTHS[-1] // 8 + LENGTHS[-1] // 16, f"{lasted} bins, seed {seed}"
+    after = bank.take(calm.take(300 * BINS_PER_S))[:, 0]
+    assert not (after[2 * BINS_PER_S :] >= 4.0).any(), f"seed {seed}"
 
 
 def test_an_alarm_before_a_silence_does_not_end_the_next_one() -> None:
@@ -88,7 +76,7 @@ def test_an_alarm_before_a_silence_does_not_end_the_next_one() -> None:
     assert bank.bank.alarm_blocks[0] > 0
     bank.bank.skip()
     assert bank.bank.alarm_blocks[0] == bank.bank.best[0] == 0.0
-    assert not bank.bank.held.any()
+    assert not bank.bank.cusum.nats.any()
     bank.bin += 1600
     assert bank.take(np.full(6 * BLOCK, 10.0)).max() == 0.0
     assert bank.take(np.full(2 * BLOCK, 30.0))[-1, 0] > 6.0

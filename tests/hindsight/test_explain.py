@@ -55,9 +55,10 @@ def test_seconds_count_what_the_log_holds(trouble: Path) -> None:
         assert story.seconds[0].at_s < 0 < story.seconds[-1].at_s
         for second in story.seconds[:-1]:  # the last one is cut where the incident closed
             assert second.observed == counts[story.feature, story.symbol, second.at_s]
-        before = [second for second in story.seconds if second.at_s < -1]
+        began_s = (story.onset_ns - onset_ns) / 1e9
+        before = [second for second in story.seconds if second.at_s < began_s - 1]
         assert sum(s.observed for s in before) < 3.0 * sum(s.expected for s in before) + 10.0
-        assert story.windows[0].decades > 3.0
+        assert story.risen[0].decades > 3.0
 
 
 def test_accounts_are_counted_over_the_incidents_symbols_by_kind(trouble: Path) -> None:
@@ -102,7 +103,13 @@ def test_the_text_fits_80_columns_and_json_comes_back_whole(trouble: Path) -> No
     assert said.returncode == 0
     assert said.stderr == ""
     assert max(map(len, said.stdout.splitlines())) <= 80
-    for head in ("How rare", "What moved first", "Which windows spoke", "Who", "What was told"):
+    for head in (
+        "How rare",
+        "What moved first",
+        "Which multiple of its rate",
+        "Who",
+        "What was told",
+    ):
         assert head in said.stdout.splitlines()
     as_json = foreshock("explain", str(trouble), "--quick", "--json")
     found = msgspec.json.decode(as_json.stdout, type=Explanation)

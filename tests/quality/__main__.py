@@ -1,6 +1,6 @@
 """`make score`: every study, its table to stdout, and all figures to .cache/score.json.
 
-python -m tests.quality [--jobs 2] [--weeks 0.5] [NAME…]
+python -m tests.quality [--jobs 2] [--weeks 0.25] [NAME…]
 
 The null study is as long as is asked for: `--weeks 8 null` takes an hour of two free cores.
 """

@@ -29,7 +29,7 @@ from tests.quality.matching import poisson_interval
 from tests.quality.study import Study, columns
 
 STREAMS: Final = 50
-WEEKS: Final = 0.5
+WEEKS: Final = 0.25
 DAYS_MAX: Final = 14.0
 KINDS: Final = {"order": 1.0, "cancel": 1.0, "leverage": 0.05, "liquidation": 0.002, "reject": 0.05}
 FIRST_SEED: Final = SCORING_FROM + 500_000

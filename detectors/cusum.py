@@ -1,0 +1,175 @@
+"""Whether a stream's rate has risen to a multiple of what it would be, and since when: a CUSUM of
+likelihood ratios (Page, 1954) for each of a few multiples.
+
+Each count is compared with two predictions: that the rate goes on as it was, and that it went up to
+the multiple at some moment and goes on from there. Rates wander by themselves, so each prediction
+follows its own rate (a Kalman filter for a log rate that returns to the mean): what came just
+before says where the next count ought to be, and a rate that jumps is told from one that drifts,
+which no sum over a window can do. Counts are negative binomial with the variance over mean that
+both predictions have on average. The evidence adds up while it is positive; when it has fallen by
+OVER from its highest, what there was is over.
+"""
+
+from collections.abc import Mapping
+from typing import Final
+
+import numpy as np
+from numpy.typing import NDArray
+
+from detectors.base import Bools, Floats, State, grow, pack, unpack
+from detectors.noise import Noise
+from detectors.windows import LENGTHS
+
+MULTIPLES: Final = (1.5, 2.5, 6.0)
+SIZES: Final = len(MULTIPLES)
+OVER: Final = 4.0  # nats
+LULL: Final = 0.9  # of the mean, below which no rate is followed: its usual flow is no burst
+ROUGH: Final = 0.01  # variance of a log rate within one bin, that no model of it is better than
+STEP_MAX: Final = 1.0  # of a log rate, by one count
+QUICK: Final = LENGTHS.index(8)  # the window lengths that a rate's variance and memory are read
+SLOW: Final = LENGTHS.index(128)  # from: long enough that counting noise is little, and far apart
+MEMORY: Final = 20.0  # bins, that a rate is believed to forget within, before it was seen to
+MEMORY_SAMPLES: Final = 50.0  # what that belief is worth, in slow windows
+# Counts beyond this multiple of the usual, the mean of both predictions that is called logarithmic,
+# speak for a rise in Poisson's law, and negative binomial counts must lie further out.
+_LEAST = np.array([(m - 1.0) / np.log(m) for m in MULTIPLES])[:, None]
+_RATES = np.array((1.0, *MULTIPLES))[:, None]
+
+
+def averaged(bins: float, memory: Floats) -> Floats:
+    """Variance of the mean over so many bins of a rate with variance 1 that forgets within
+    `memory` bins (an Ornstein-Uhlenbeck process)."""
+    x = bins / memory
+    found: Floats = 2.0 * (x - 1.0 + np.exp(-x)) / (x * x)
+    return found
+
+
+_MEMORIES = np.geomspace(2.0, 240.0, 200)  # bins
+_KEPT = averaged(LENGTHS[SLOW], _MEMORIES) / averaged(LENGTHS[QUICK], _MEMORIES)
+_LULL: Final = float(np.log(LULL))
+_KEPT_PRIOR = float(np.interp(MEMORY, _MEMORIES, _KEPT))
+
+
+class Cusum:
+    """Evidence that S streams have risen, by multiple.
+
+    drift: (1 + SIZES, S) log of the rate over the mean, as the count before left it: without a
+    rise, and of a rise, where there is evidence for one, without its multiple.
+    nats, peak: (SIZES, S) evidence, and its highest. most: (SIZES, S) as much of it as the mean is
+    known for.
+    """
+
+    _STATE = ("drift", "nats", "peak")
+
+    def __init__(self, signals: int = 1) -> None:
+        self.signals = signals
+        self.drift = np.zeros((1 + SIZES, 0))
+        self.nats = self.peak = np.zeros((SIZES, 0))
+
+    def resize(self, streams: int) -> None:
+        """Make room for streams that were not there before."""
+        grow(self, dict.fromkeys(self._STATE, 0.0), streams, self.signals)
+
+    def refresh(self, mean: Floats, weight: Floats, noise: Noise) -> None:
+        """What holds for a block, from the mean of streams, the bins that it rests on, (S,) each,
+        and their noise."""
+        seen = noise.borrowed[SLOW]
+        kept = MEMORY_SAMPLES * _KEPT_PRIOR + seen * noise.pooled[SLOW] / noise.pooled[QUICK]
+        kept /= MEMORY_SAMPLES + seen
+        memory = np.interp(kept, _KEPT, _MEMORIES)  # (Q,)
+        keep = np.repeat(np.exp(-1.0 / memory), mean.size // self.signals)
+        raised = np.repeat(averaged(LENGTHS[QUICK], memory), mean.size // self.signals)
+        wander2 = noise.wander2[QUICK] / raised
+        self._keep, self._mean = keep, mean
+        means = mean * _RATES
+        counting = noise.counting + ROUGH * mean
+        counted = counting / means  # variance of a log rate that one count tells
+        moved = wander2 * (1.0 - keep**2)
+        less = counted * (1.0 - keep**2) - moved
+        predicted = (np.sqrt(less**2 + 4.0 * moved * counted) - less) / 2.0
+        self._gain = predicted / (predicted + counted)
+        spread = predicted * means
+        dispersion = counting + (spread[0] + spread[1:]) / 2.0
+        self._sizes = 1.0 / (dispersion - 1.0)
+        self._cost = np.log(dispersion) * self._sizes
+        # A mean that is wrong by the multiple explains a rise as well, and costs so many nats.
+        unsure = counted[0] + 2.0 * wander2 / -np.log(keep)
+        self.most = np.log(_RATES[1:]) ** 2 * np.maximum(weight, 1.0) / (2.0 * unsure)
+
+    def take(self, counts: Floats, seen: Bools, factor: Floats) -> None:
+        """Take in the next bin: counts of streams, (S,), and what the market does, (Q,) or (1,),
+        as a factor."""
+        usual = self.drift[0]
+        usual *= self._keep
+        base = (self._mean.reshape(self.signals, -1) * factor[:, None]).reshape(-1)
+        expected = np.exp(usual) * base
+        live = np.flatnonzero((self.nats > 0.0) | (counts > expected * _LEAST))
+        if live.size:
+            self._weigh(live, counts, seen, base, expected)
+        self._follow(usual, counts, expected, self._gain[0], seen)
+
+    def _weigh(
+        self, live: NDArray[np.intp], counts: Floats, seen: Bools, base: Floats, expected: Floats
+    ) -> None:
+        """Take in a bin where there is evidence, or will be: elsewhere a rise, which would begin
+        now, is less likely than none. live: (n,) of (SIZES · S)."""
+        size, stream = np.divmod(live, counts.size)
+        nats, peak, drift = (array.reshape(-1) for array in (self.nats, self.peak, self.drift[1:]))
+        begun = nats[live] > 0.0
+        risen = np.where(begun, drift[live] * self._keep[stream], self.drift[0, stream])
+        raised = np.exp(risen) * base[stream] * _RATES[1 + size, 0]
+        c, e, known = counts[stream], expected[stream], seen[stream]
+        sizes = self._sizes.reshape(-1)[live]
+        gained = (e - raised) * self._cost.reshape(-1)[live]
+        gained += _ratio(c, e * sizes, raised * sizes)
+        gained *= known
+        found = nats[live] + gained
+        highest = np.maximum(peak[live], found)
+        over = found <= np.maximum(highest - OVER, 0.0)
+        self._follow(risen, c, raised, self._gain[1:].reshape(-1)[live], known)
+        nats[live] = np.where(over, 0.0, found)
+        peak[live] = np.where(over, 0.0, highest)
+        drift[live] = np.where(over, 0.0, risen)
+
+    @staticmethod
+    def _follow(drift: Floats, counts: Floats, expected: Floats, gain: Floats, seen: Bools) -> None:
+        """Correct log rates by what came, in place; all (n,)."""
+        news = counts / expected
+        news -= 1.0
+        news *= gain
+        np.minimum(news, STEP_MAX, out=news)
+        news *= seen
+        drift += news
+        np.maximum(drift, _LULL, out=drift)
+
+    def forget(self, streams: Bools) -> None:
+        """Evidence of these streams starts anew."""
+        self.nats[:, streams] = 0.0
+        self.peak[:, streams] = 0.0
+        self.drift[1:, streams] = 0.0
+
+    def skip(self) -> None:
+        """The input was silent: what rates did before it says nothing of now."""
+        for array in (self.drift, self.nats, self.peak):
+            array[:] = 0.0
+
+    def state(self) -> State:
+        return pack(self, self._STATE)
+
+    def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
+        unpack(self, self._STATE, state)
+
+
+def _ratio(c: Floats, size: Floats, raised: Floats) -> Floats:
+    """The part of the log likelihood ratio of counts above 0 that comes of the counts: log of
+    Γ(c + raised)·Γ(size) / Γ(raised)·Γ(c + size), by Stirling's formula one step up."""
+    steps = np.log((c + size) * raised / ((c + raised) * size))
+    found: Floats = _stirling(c + raised) - _stirling(raised) + _stirling(size)
+    return found - _stirling(c + size) + steps
+
+
+def _stirling(x: Floats) -> Floats:
+    """log Γ(x + 1) without what cancels in `_ratio`; off by less than 3e-4 for any x ≥ 0."""
+    above = x + 1.0
+    found: Floats = (x + 0.5) * np.log(above) - above + 1.0 / (12.0 * above)
+    return found
