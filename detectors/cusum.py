@@ -26,10 +26,11 @@ OVER: Final = 4.0  # nats
 LULL: Final = 0.9  # of the mean, below which no rate is followed: its usual flow is no burst
 ROUGH: Final = 0.01  # variance of a log rate within one bin, that no model of it is better than
 STEP_MAX: Final = 1.0  # of a log rate, by one count
-QUICK: Final = LENGTHS.index(8)  # the window lengths that a rate's variance and memory are read
-SLOW: Final = LENGTHS.index(128)  # from: long enough that counting noise is little, and far apart
+QUICK: Final = LENGTHS.index(8)  # the window lengths that a rate's memory is read from: long
+SLOW: Final = LENGTHS.index(128)  # enough that counting noise is little, and far apart
 MEMORY: Final = 20.0  # bins, that a rate is believed to forget within, before it was seen to
 MEMORY_SAMPLES: Final = 50.0  # what that belief is worth, in slow windows
+STEADIEST: Final = 0.5  # of the variance that streams have together, that one of them may have
 # Counts beyond this multiple of the usual, the mean of both predictions that is called logarithmic,
 # speak for a rise in Poisson's law, and negative binomial counts must lie further out.
 _LEAST = np.array([(m - 1.0) / np.log(m) for m in MULTIPLES])[:, None]
@@ -77,9 +78,11 @@ class Cusum:
         kept = MEMORY_SAMPLES * _KEPT_PRIOR + seen * noise.pooled[SLOW] / noise.pooled[QUICK]
         kept /= MEMORY_SAMPLES + seen
         memory = np.interp(kept, _KEPT, _MEMORIES)  # (Q,)
-        keep = np.repeat(np.exp(-1.0 / memory), mean.size // self.signals)
-        raised = np.repeat(averaged(LENGTHS[QUICK], memory), mean.size // self.signals)
-        wander2 = noise.wander2[QUICK] / raised
+        keep = self._each(np.exp(-1.0 / memory))
+        # One that seems far steadier than the others is not known well yet.
+        raised = self._each(averaged(LENGTHS[QUICK], memory))
+        wander2 = np.maximum(noise.wander2[QUICK], STEADIEST * self._each(noise.pooled[QUICK]))
+        wander2 /= raised
         self._keep, self._mean = keep, mean
         means = mean * _RATES
         counting = noise.counting + ROUGH * mean
@@ -95,6 +98,10 @@ class Cusum:
         # A mean that is wrong by the multiple explains a rise as well, and costs so many nats.
         unsure = counted[0] + 2.0 * wander2 / -np.log(keep)
         self.most = np.log(_RATES[1:]) ** 2 * np.maximum(weight, 1.0) / (2.0 * unsure)
+
+    def _each(self, of_signal: Floats) -> Floats:
+        """(S,) what holds for the signal of each stream, of (Q,)."""
+        return np.repeat(of_signal, self.drift.shape[1] // self.signals)
 
     def take(self, counts: Floats, seen: Bools, factor: Floats) -> None:
         """Take in the next bin: counts of streams, (S,), and what the market does, (Q,) or (1,),

@@ -16,28 +16,23 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
+from detectors.alone import BLOCK_SCALE, Alone
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Detail, Floats, State, grow, nest, pack, unnest, unpack
-from detectors.cusum import SIZES, Cusum
 from detectors.excess import CERTAIN, nats
 from detectors.market import MarketFactor, Panel, market_panel
 from detectors.mixture import BELIEFS, SIZE, mixture
 from detectors.noise import Noise
 from detectors.options import BurstOptions
-from detectors.tail import Tail, TailPrior
 from detectors.windows import LENGTHS, SCALES, Plan, Windows
 
 EXCESS_SD: Final = 1.5  # standard deviations from where on an excess is weighed at all
 SUSPECT_DECADES: Final = 4.0  # from here on the mean stands still, lest it follow a slow rise
-SIZES_DECADES: Final = float(np.log10(SIZES))  # the best of so many multiples
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
 FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
-LEAST_NATS: Final = 1.0  # of a CUSUM, to be anything at all
-PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=1.3)  # of a CUSUM, in nats
 FOLDED: Final = 4  # bin of a block with little to do: no look, and nothing learned
-BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 _LENGTH = np.array(LENGTHS, np.float64)
 
 
@@ -82,8 +77,7 @@ class SurpriseBank:
         self.noise = Noise(options, signals)
         self.windows = Windows(signals)
         self.factor = MarketFactor(signals) if market else None
-        self.cusum = Cusum(signals)
-        self.tail = Tail(SIZES * signals, PRIOR, options, least=0.0)
+        self.alone = Alone(options, signals)
         self.alarmed = np.empty(0, bool)
         self.alarm_blocks = np.empty(0)
         self.best = np.empty(0)
@@ -109,7 +103,7 @@ class SurpriseBank:
         is an opinion on, (Q · S,): none on what was never heard of."""
         known = self.background
         able: Bools = known.warm & known.heard
-        self.cusum.refresh(known.mean, known.weight, self.noise)
+        self.alone.prepare(known, self.noise)
         if self.factor is not None:
             self._panel = market_panel(known.mean, able & ~self.alarmed, self.noise, known.lift)
         return able
@@ -128,9 +122,9 @@ class SurpriseBank:
         if symbols > self.symbols:
             streams = symbols * self.signals
             grow(self, dict.fromkeys(self._PER_STREAM, 0.0), streams, self.signals)
-            for part in (self.background, self.noise, self.windows, self.cusum):
+            for part in (self.background, self.noise, self.windows):
                 part.resize(streams)
-            self.tail.resize(symbols)
+            self.alone.resize(symbols)
             self._due = True
             self._forget_block()
 
@@ -139,7 +133,7 @@ class SurpriseBank:
         self.background.forget_waiting()
         self.noise.skip()
         self.windows.forget(np.ones(self.best.size, bool))
-        self.cusum.skip()
+        self.alone.skip()
         self.held_mixture[:] = 0.0
         self.alarmed[:] = False
         self.alarm_blocks[:] = 0.0
@@ -168,7 +162,8 @@ class SurpriseBank:
         shape = rows.scale.size, self.signals, self.symbols
         expected = (sums[1].reshape(shape) * of_row[..., None]).reshape(sums[1].shape)
         loud = self._weigh(rows, sums, expected, last, of_row, able)
-        score = np.where(seen & able, self._score(counts, seen, single, able), np.nan)
+        alone = self.alone.score(counts, seen, single, able, self.noise)
+        score = np.where(seen & able, alone, np.nan)
         joint = self._mixture(rows, loud)
         detail = self._detail(filled)
         self.background.watch(counts, seen)
@@ -208,34 +203,6 @@ class SurpriseBank:
 
     def _signal(self, stream: NDArray[np.intp]) -> NDArray[np.intp]:
         return stream // max(self.symbols, 1)
-
-    def _score(self, counts: Floats, seen: Bools, factor: Floats, able: Bools) -> Floats:
-        """(T, Q · S) decades of the likeliest multiple."""
-        found = np.empty((len(counts), SIZES, self.best.size))
-        for t, count in enumerate(counts):
-            self.cusum.take(count, seen[t], factor[t])
-            np.minimum(self.cusum.nats, self.cusum.most, out=found[t])
-        bins, size, stream = np.nonzero((found > LEAST_NATS) & able)
-        nats = self._damped(found[bins, size, stream], stream)
-        signal = self._signal(stream)
-        tail = size * self.signals + signal
-        self.tail.watch_some(tail, stream - signal * self.symbols, nats)
-        found[:] = 0.0
-        found[bins, size, stream] = self.tail.decades_of(nats, tail)
-        best = found.max(axis=1)
-        best -= SIZES_DECADES
-        return np.asarray(np.maximum(best, 0.0))
-
-    def _damped(self, nats: Floats, stream: NDArray[np.intp]) -> Floats:
-        """Evidence as far as noise is known that it rests on (Student's tail); (n,) each."""
-        known = self.noise.known(np.full(stream.size, BLOCK_SCALE), stream)
-        return np.asarray(known / 2.0 * np.log1p(2.0 * nats / known))
-
-    def spoken(self) -> Floats:
-        """(SIZES, Q · S) decades of each multiple, as the last bin left them."""
-        stream = np.broadcast_to(np.arange(self.best.size), self.cusum.nats.shape).ravel()
-        nats = self._damped(np.minimum(self.cusum.nats, self.cusum.most).ravel(), stream)
-        return self.tail.decades(nats.reshape(self.tail.maxima.shape)).reshape(SIZES, -1)
 
     def _mixture(self, rows: Plan, loud: _Loud) -> Floats:
         """(T, Q, SIZE) evidence of all symbols together, by belief and window length."""
@@ -288,7 +255,7 @@ class SurpriseBank:
         if settled.any():
             self.background.rebaseline(settled, self.noise.counting)
         unheard = cold | ~self.background.heard
-        self.tail.learn(np.tile(unheard.reshape(self.signals, self.symbols), (SIZES, 1)))
+        self.alone.learn(unheard)
         self.noise.learn(cold)  # that nothing came is known as well
         self._due = True
         self._forget(cold | settled)
@@ -299,23 +266,17 @@ class SurpriseBank:
         """Evidence of these streams starts anew."""
         if streams.any():
             self.windows.forget(streams)
-            self.cusum.forget(streams)
+            self.alone.forget(streams)
             self.alarm_blocks[streams] = 0.0
             self.alarmed[streams] = False
 
     def calibration(self, signal: int) -> State:
         """What a signal's quiet flow has taught, that another run may begin with."""
-        self._begin()
-        tail = {name: getattr(self.tail, name)[signal :: self.signals] for name in Tail.SUMS}
-        return tail | self.noise.calibration(signal)
+        return self.alone.calibration(signal) | self.noise.calibration(signal)
 
     def calibrate(self, signal: int, taught: Mapping[str, NDArray[np.generic]]) -> None:
         """Begin with what another run was taught of a signal."""
-        sums = pack(self.tail, Tail.SUMS)
-        for name, array in sums.items():
-            array[signal :: self.signals] = taught[name]
-        self.tail.calibrate(sums)
-        self._begin()
+        self.alone.calibrate(signal, taught)
         self.noise.calibrate(signal, taught)
 
     def state(self) -> State:
@@ -323,7 +284,7 @@ class SurpriseBank:
         self._begin()
         held = {} if self.factor is None else {"factor": self.factor.held.copy()}
         state: State = pack(self, ("held_mixture", *self._PER_STREAM)) | held
-        for name in ("background", "noise", "windows", "cusum", "tail"):
+        for name in ("background", "noise", "windows", "alone"):
             state |= nest(name, getattr(self, name).state())
         return state
 
@@ -334,5 +295,5 @@ class SurpriseBank:
         self._forget_block()
         if self.factor is not None:
             self.factor.held = np.array(state["factor"], dtype=np.float64)
-        for name in ("background", "noise", "windows", "cusum", "tail"):
+        for name in ("background", "noise", "windows", "alone"):
             getattr(self, name).restore(unnest(name, state))

@@ -157,7 +157,7 @@ def test_the_peers_background_is_delayed_and_passes_over_gaps() -> None:
 
 def test_a_planted_burst_is_top_for_every_statistic_of_ours() -> None:
     made = curve(onset=60)
-    made.counts[60:64] *= 1.4
+    made.counts[60:64] *= 2.0
     for name, statistic in ours(made.counts).items():
         heard = np.where(np.arange(240) >= 30, np.nan_to_num(statistic, nan=-9.0), -9.0)
         assert 60 <= heard.argmax() <= 66, name

@@ -76,7 +76,7 @@ def test_an_alarm_before_a_silence_does_not_end_the_next_one() -> None:
     assert bank.bank.alarm_blocks[0] > 0
     bank.bank.skip()
     assert bank.bank.alarm_blocks[0] == bank.bank.best[0] == 0.0
-    assert not bank.bank.cusum.nats.any()
+    assert not bank.bank.alone.cusum.nats.any()
     bank.bin += 1600
     assert bank.take(np.full(6 * BLOCK, 10.0)).max() == 0.0
     assert bank.take(np.full(2 * BLOCK, 30.0))[-1, 0] > 6.0

@@ -18,7 +18,7 @@ from typing import Final
 
 import numpy as np
 
-from detectors.base import BLOCK, Floats, State
+from detectors.base import BLOCK, Floats, Ints, State
 from detectors.burst import Burst
 from detectors.correlated import CorrelatedTest
 from detectors.market_wide import MarketWide
@@ -54,9 +54,9 @@ class Case:
 
 
 CASES: Final = (
-    Case(1, 2.0, 30, 12),
-    Case(1, 4.0, 5, 12),
-    Case(1, 1.5, 300, 4),
+    Case(1, 2.0, 30, 34),
+    Case(1, 4.0, 5, 34),
+    Case(1, 1.5, 300, 12),
     Case(5, 2.0, 30, 6),
     Case(50, 2.0, 5, 6),
     Case(50, 1.5, 30, 6),
@@ -130,22 +130,26 @@ def measure(seed: int, days: float, cases: Sequence[Case] = CASES) -> Measured:
             alarms[rate] += sum(b - a > APART_BINS for a, b in pairwise([*high[rate], *loud]))
             high[rate] = loud[-1:] or high[rate]
     found: dict[str, dict[str, list[float]]] = {}
+    order = np.random.default_rng(seed).permutation(STREAMS)  # each has its turn
     for case in cases:
         found[case.name] = {rate: [] for rate in DECADES}
         for number, snapshot in enumerate(snapshots):
             for trial in range(case.trials):
                 venue.go_back(snapshot, seed + 1 + 1000 * number + trial)
-                for rate, delay_s in _plant(venue, case).items():
+                first = (number * case.trials + trial) * case.streams
+                hit = order[np.arange(first, first + case.streams) % STREAMS]
+                for rate, delay_s in _plant(venue, case, hit).items():
                     found[case.name][rate].append(delay_s)
     trials = {case.name: case.trials * len(snapshots) for case in cases}
     return Measured(chunks * CHUNK / DAY_BINS, alarms, found, trials)
 
 
-def _plant(venue: Venue, case: Case) -> dict[str, float]:
-    """One burst; the delay of the alarm at each rate at which there was one."""
+def _plant(venue: Venue, case: Case, hit: Ints) -> dict[str, float]:
+    """One burst, of the streams that are hit; the delay of the alarm at each rate at which there
+    was one."""
     bins = case.seconds * BINS_PER_S
     boost = np.ones((bins, STREAMS))
-    boost[:, venue.flow.rng.choice(STREAMS, case.streams, replace=False)] = case.ratio
+    boost[:, hit] = case.ratio
     scores = np.concatenate(list(venue.take(bins, boost)))
     return {
         rate: float((scores >= least).argmax() + 1) / BINS_PER_S
