@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Floats, State, nest, pack, unnest
-from detectors.cusum import SIZES, Cusum
+from detectors.cusum import LULL, SIZES, Cusum
 from detectors.noise import Noise
 from detectors.options import BurstOptions
 from detectors.tail import Tail, TailPrior
@@ -23,9 +23,10 @@ BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 class Alone:
     """CUSUMs of Q · S streams and their tails, SIZES · Q of them, each pooled over S symbols."""
 
-    def __init__(self, options: BurstOptions, signals: int) -> None:
+    def __init__(self, options: BurstOptions, signals: int, *, market: bool) -> None:
+        """market: whether a factor says when all stand still; without one no lull is followed."""
         self.signals = signals
-        self.cusum = Cusum(signals)
+        self.cusum = Cusum(signals, lull=LULL if market else 1.0)
         self.tail = Tail(SIZES * signals, PRIOR, options, least=0.0)
 
     def resize(self, symbols: int) -> None:

@@ -23,7 +23,7 @@ from detectors.windows import LENGTHS
 MULTIPLES: Final = (1.5, 2.5, 6.0)
 SIZES: Final = len(MULTIPLES)
 OVER: Final = 4.0  # nats
-LULL: Final = 0.9  # of the mean, below which no rate is followed: its usual flow is no burst
+LULL: Final = 0.9  # of the mean: no rate is followed further down, lest its usual flow be a burst
 ROUGH: Final = 0.01  # variance of a log rate within one bin, that no model of it is better than
 STEP_MAX: Final = 1.0  # of a log rate, by one count
 QUICK: Final = LENGTHS.index(8)  # the window lengths that a rate's memory is read from: long
@@ -47,7 +47,6 @@ def averaged(bins: float, memory: Floats) -> Floats:
 
 _MEMORIES = np.geomspace(2.0, 240.0, 200)  # bins
 _KEPT = averaged(LENGTHS[SLOW], _MEMORIES) / averaged(LENGTHS[QUICK], _MEMORIES)
-_LULL: Final = float(np.log(LULL))
 _KEPT_PRIOR = float(np.interp(MEMORY, _MEMORIES, _KEPT))
 
 
@@ -56,14 +55,16 @@ class Cusum:
 
     drift: (1 + SIZES, S) log of the rate over the mean, as the count before left it: without a
     rise, and of a rise, where there is evidence for one, without its multiple.
+    lull: share of the mean below which no rate is followed.
     nats, peak: (SIZES, S) evidence, and its highest. most: (SIZES, S) as much of it as the mean is
     known for.
     """
 
     _STATE = ("drift", "nats", "peak")
 
-    def __init__(self, signals: int = 1) -> None:
+    def __init__(self, signals: int = 1, *, lull: float = LULL) -> None:
         self.signals = signals
+        self._lull = float(np.log(lull))
         self.drift = np.zeros((1 + SIZES, 0))
         self.nats = self.peak = np.zeros((SIZES, 0))
 
@@ -138,8 +139,9 @@ class Cusum:
         peak[live] = np.where(over, 0.0, highest)
         drift[live] = np.where(over, 0.0, risen)
 
-    @staticmethod
-    def _follow(drift: Floats, counts: Floats, expected: Floats, gain: Floats, seen: Bools) -> None:
+    def _follow(
+        self, drift: Floats, counts: Floats, expected: Floats, gain: Floats, seen: Bools
+    ) -> None:
         """Correct log rates by what came, in place; all (n,)."""
         news = counts / expected
         news -= 1.0
@@ -147,7 +149,7 @@ class Cusum:
         np.minimum(news, STEP_MAX, out=news)
         news *= seen
         drift += news
-        np.maximum(drift, _LULL, out=drift)
+        np.maximum(drift, self._lull, out=drift)
 
     def forget(self, streams: Bools) -> None:
         """Evidence of these streams starts anew."""

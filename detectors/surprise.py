@@ -77,7 +77,7 @@ class SurpriseBank:
         self.noise = Noise(options, signals)
         self.windows = Windows(signals)
         self.factor = MarketFactor(signals) if market else None
-        self.alone = Alone(options, signals)
+        self.alone = Alone(options, signals, market=market)
         self.alarmed = np.empty(0, bool)
         self.alarm_blocks = np.empty(0)
         self.best = np.empty(0)
