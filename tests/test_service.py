@@ -273,6 +273,7 @@ async def test_metrics_and_health_say_what_the_contract_names(
         "topic", "type", "reason", "partition", "le", "signal", "symbol", "severity", "version",
         "rate", "venue", "id", "scope",
         "summary", "symbols", "first", "accounts_share", "signals", "onset", "of",
+        "side", "within_bps",  # of books, once there was a look
     }  # fmt: skip
     assert (
         sum(s.value for s in families["foreshock_events"].samples if "_total" in s.name) == events
