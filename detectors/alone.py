@@ -46,7 +46,7 @@ class Alone:
         found = np.empty((len(counts), SIZES, able.size))
         for t, count in enumerate(counts):
             self.cusum.take(count, seen[t], factor[t])
-            np.minimum(self.cusum.nats, self.cusum.most, out=found[t])
+            found[t] = self.cusum.believed()
         bins, size, stream = np.nonzero((found > LEAST_NATS) & able)
         nats = _damped(found[bins, size, stream], stream, noise)
         signal, symbol = np.divmod(stream, max(able.size // self.signals, 1))
@@ -58,12 +58,12 @@ class Alone:
         best -= SIZES_DECADES
         return np.asarray(np.maximum(best, 0.0))
 
-    def spoken(self, noise: Noise) -> Floats:
-        """(SIZES, Q · S) decades of each multiple, as the last bin left them."""
-        nats = np.minimum(self.cusum.nats, self.cusum.most)
-        stream = np.broadcast_to(np.arange(nats.shape[1]), nats.shape).ravel()
-        told = _damped(nats.ravel(), stream, noise).reshape(self.tail.maxima.shape)
-        return self.tail.decades(told).reshape(SIZES, -1)
+    def spoken(self, stream: int, noise: Noise) -> Floats:
+        """(SIZES,) decades of each multiple of a stream's rate, as the last bin left them."""
+        streams = np.full(SIZES, stream)
+        nats = _damped(self.cusum.believed()[:, stream], streams, noise)
+        signal = stream // (self.cusum.nats.shape[1] // self.signals)
+        return self.tail.decades_of(nats, np.arange(SIZES) * self.signals + signal)
 
     def learn(self, unheard: Bools) -> None:
         """A block has ended; unheard: (Q · S,) streams that there was no opinion on."""

@@ -155,6 +155,11 @@ class Detector(Protocol):
         """Continue exactly where `state` was taken."""
 
 
+def reaches(first: int, bins: int, at: int) -> bool:
+    """Whether a frame of so many bins, from bin `first` on, holds this bin of its block."""
+    return first % BLOCK <= at < first % BLOCK + bins
+
+
 def pack(thing: object, names: Sequence[str]) -> State:
     """A copy of the named arrays (or numbers) of a thing."""
     return {name: np.array(getattr(thing, name)) for name in names}

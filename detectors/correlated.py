@@ -138,14 +138,11 @@ class CorrelatedTest:
         self.best = max(self.best, float(raw.max()))
         self.heard |= bool(total.any())
         calibrated = partial(_calibrated, self.venue.law)
-        found = calibrated(tests)
-        score, joint, rest = found[:, 0], found[:, 1], found[:, 2:]
-        mixture, rest = rest[:, : mixtures.shape[1]], rest[:, mixtures.shape[1] :]
-        venues = []
-        for each in alone:
-            venues.append(rest[:, : each.shape[1]])
-            rest = rest[:, each.shape[1] :]
-        evidence = Evidence(score, venues, mixture, joint, together, scores, cost, calibrated)
+        ends = np.cumsum([1, 1, mixtures.shape[1], *(score.shape[1] for score in alone)])
+        score, joint, mixture, *venues = np.split(calibrated(tests), ends[:-1], axis=1)
+        evidence = Evidence(
+            score[:, 0], venues, mixture, joint[:, 0], together, scores, cost, calibrated
+        )
         if (first + len(raw)) % BLOCK == 0:
             self._learn()
         return evidence

@@ -151,6 +151,10 @@ class Cusum:
         drift += news
         np.maximum(drift, self._lull, out=drift)
 
+    def believed(self) -> Floats:
+        """(SIZES, S) evidence as far as the means of streams are known."""
+        return np.asarray(np.minimum(self.nats, self.most))
+
     def forget(self, streams: Bools) -> None:
         """Evidence of these streams starts anew."""
         self.nats[:, streams] = 0.0
@@ -170,7 +174,7 @@ class Cusum:
 
 
 def _ratio(c: Floats, size: Floats, raised: Floats) -> Floats:
-    """The part of the log likelihood ratio of counts above 0 that comes of the counts: log of
+    """The part of the log likelihood ratio that is 0 where nothing came: log of
     Γ(c + raised)·Γ(size) / Γ(raised)·Γ(c + size), by Stirling's formula one step up."""
     steps = np.log((c + size) * raised / ((c + raised) * size))
     found: Floats = _stirling(c + raised) - _stirling(raised) + _stirling(size)

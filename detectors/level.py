@@ -9,7 +9,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import (
-    BLOCK,
     LOOK_S,
     Detail,
     Floats,
@@ -18,6 +17,7 @@ from detectors.base import (
     Verdict,
     nest,
     pack,
+    reaches,
     unnest,
     unpack,
 )
@@ -91,7 +91,7 @@ class LevelSignals:
             self.bank.look(self._levels(frame, number))
             self.look_bin = frame.bin + at
             seen.append((self.look_bin, self.bank.heard))
-        if frame.bin % BLOCK <= FOLDED < frame.bin % BLOCK + len(frame.values):
+        if reaches(frame.bin, len(frame.values), FOLDED):
             self.bank.fold()
         self.due = frame.ends_block
         single = len(frame.values) == 1

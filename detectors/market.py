@@ -68,7 +68,7 @@ class MarketFactor:
         signals = self.held.shape[1]
         quick = rows.rows[HEARD].start
         bins = len(rows.held)  # the rows of single bins come first
-        at = np.r_[:bins, quick : rows.scale.size]
+        at = np.concatenate([np.arange(bins), np.arange(quick, rows.scale.size)])
         raw, share = _robust(rows.scale[at], sums[:, at], panel)
         (one, raw), (of_one, share) = np.split(raw, [bins]), np.split(share, [bins])
         common = np.empty((rows.scale.size, signals))
@@ -88,9 +88,12 @@ class MarketFactor:
         filled[:, :HEARD] = shared[:, None]
         common[:quick] = shared[rows.bin[:quick]]
         self.held = filled[-1, :SCALES].copy()
-        drawn = (1.0 + panel.trust * (f - 1.0) for f in (common, filled[:, :SCALES], now))
-        of_row, of_bin, single = drawn
-        return of_row, of_bin, single
+        trust = panel.trust
+        return (
+            1.0 + trust * (common - 1.0),
+            1.0 + trust * (filled[:, :SCALES] - 1.0),
+            1.0 + trust * (now - 1.0),
+        )
 
     def skip(self) -> None:
         """The input was silent for long: what the market did before says nothing of now."""

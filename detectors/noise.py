@@ -12,7 +12,7 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import BLOCK, Bools, Floats, State, grow, pack, unpack
+from detectors.base import BLOCK, Bools, Floats, State, grow, pack, reaches, unpack
 from detectors.options import BurstOptions
 from detectors.windows import HOPS, LENGTHS, SCALES, Plan
 
@@ -25,6 +25,7 @@ SAMPLES_MIN: Final = 4.0
 BORROWED_MAX: Final = 100.0  # samples of other streams, that a stream's noise is known by
 PRIOR_EVENTS: Final = 4.0  # added to the mean a prior sample is worth, for near-silent streams
 _IS_DENSE: Final = np.array(LENGTHS) <= HOPS
+FOLDED: Final = 4  # bin of a block with little to do: no look, and nothing learned
 _PHASE: Final = 7  # the bin at which a block's dense sample is taken moves on by this, modulo 16
 _LENGTHS = np.array(LENGTHS, np.float64)[:, None]
 _WORTH = np.minimum(1.0, np.maximum(BLOCK, _LENGTHS / HOPS) / _LENGTHS)  # windows that overlap
@@ -94,7 +95,8 @@ class Noise:
         return found
 
     def watch(self, first: int, rows: Plan, counts: Floats, expected: Floats) -> None:
-        """Take this block's sample of each scale from the rows of a frame, (R, S) each."""
+        """Take this block's sample of each scale from the rows of a frame, (R, S) each; in the
+        middle of a block, work out what the oldest sample comes to."""
         bins = len(rows.ending)
         dense = first // BLOCK * _PHASE % BLOCK - first % BLOCK
         for at, wanted in ((dense, _IS_DENSE), (BLOCK - 1 - first % BLOCK, ~_IS_DENSE)):
@@ -103,8 +105,10 @@ class Noise:
                 row = ending[wanted[rows.scale[ending]]]
                 self.sample[0, rows.scale[row]] = counts[row]
                 self.sample[1, rows.scale[row]] = expected[row]
+        if reaches(first, bins, FOLDED):
+            self._fold()
 
-    def fold(self) -> None:
+    def _fold(self) -> None:
         """Work out what the oldest sample that waits adds to the sums. It is known since the block
         began, so that this can be done in a bin that has little else to do."""
         c, e = self.waiting[self.turn]
@@ -137,7 +141,7 @@ class Noise:
         """A block has ended: queue its sample, and learn the one that is old enough. Of streams
         whose mean is unknown, (S,), a sample tells nothing. To be followed by `refresh`."""
         if self._folded is None:
-            self.fold()
+            self._fold()
         assert self._folded is not None
         self.jumps, self.jump_means, self.squares, self.weights, self.samples = self._folded
         self._folded = None

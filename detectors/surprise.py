@@ -32,7 +32,6 @@ ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kep
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
 FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
-FOLDED: Final = 4  # bin of a block with little to do: no look, and nothing learned
 _LENGTH = np.array(LENGTHS, np.float64)
 
 
@@ -169,8 +168,6 @@ class SurpriseBank:
         self.background.watch(counts, seen)
         self.noise.watch(first, rows, sums[0], expected)
         self.best = np.fmax(self.best, np.fmax.reduce(score, axis=0))
-        if first % BLOCK <= FOLDED < first % BLOCK + bins:
-            self.noise.fold()
         if (first + bins) % BLOCK == 0:
             self._learn()
         return Surprise(score.reshape(bins, self.signals, self.symbols), joint, detail)

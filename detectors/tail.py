@@ -70,7 +70,6 @@ class Tail:
         self.blocks = 0
         self.maxima = np.empty((scales, 0))
         self._unheard = np.empty((scales, 0), np.bool_)  # whose maxima are not known, in the end
-        self.refreshed = 0  # how often what decades are has changed
         self.seen = np.zeros((scales, 1))
         self.exceeding = np.zeros((scales, 1))
         self.excess = np.zeros((scales, 1))
@@ -79,7 +78,6 @@ class Tail:
         self._refresh()
 
     def _refresh(self) -> None:
-        self.refreshed += 1
         p = self.prior
         share = (p.maxima * p.share + self.exceeding) / (p.maxima + self.seen)
         mean = (p.exceedances * p.excess + self.excess) / (p.exceedances + self.exceeding)

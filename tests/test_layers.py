@@ -17,15 +17,7 @@ CORE: Final = [
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),
     *("market.clustering", "market.exposure", "market.bands", "market.survey", "market.carry"),
     *("market.findings", "market.notes", "market.risk", "market.room", "market.standing"),
-    *(
-        "market.related",
-        "market.apart",
-        "market.looks",
-        "market.ranked",
-        "clocks",
-        "partial",
-        "desk",
-    ),
+    *("market.related", "market.apart", "market.looks", "market.ranked", "clocks", "partial"),
     *("retries", "sightings", "witnesses", "desk"),
 ]
 CORE_MAY_IMPORT: Final = {"numpy", "scipy", "msgspec", "zstandard", "detectors", "monitor"}

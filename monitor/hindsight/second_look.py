@@ -116,7 +116,7 @@ class SecondLook:
         cell = self._sums[number].setdefault(at_s, np.zeros(4))
         cell += (observed, mean * factor, factor, 1.0)
         if bank.background.warm[stream] and at_s >= 0:
-            decades = bank.alone.spoken(bank.noise)[:, stream]
+            decades = bank.alone.spoken(stream, bank.noise)
             np.maximum(self._spoke[number], decades, out=self._spoke[number])
 
     def _count(self, bin_index: int) -> None:

@@ -5,7 +5,7 @@ from typing import TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-from detectors.base import Ints
+from detectors.base import Bools, Ints
 
 _Of = TypeVar("_Of", bound=np.generic)
 
@@ -13,16 +13,14 @@ _Of = TypeVar("_Of", bound=np.generic)
 def distinct(values: NDArray[_Of]) -> NDArray[_Of]:
     """(k,) the same in order, each once."""
     ranked = np.sort(values)
-    new = np.ones(ranked.size, np.bool_)
-    np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
-    return np.asarray(ranked[new])
+    return np.asarray(ranked[_new(ranked)])
 
 
 def numbered(values: NDArray[_Of]) -> tuple[NDArray[_Of], Ints]:
     """(k,) the same in order, each once, and (n,) which of them each is."""
     order = np.argsort(values, kind="stable")
-    ranked, new = values[order], np.ones(values.size, np.bool_)
-    np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
+    ranked = values[order]
+    new = _new(ranked)
     number = np.empty(values.size, np.int64)
     number[order] = np.cumsum(new) - 1
     return ranked[new], number
@@ -38,3 +36,10 @@ def inserted(at: Ints, *pairs: tuple[Ints, Ints]) -> list[Ints]:
     for array, (held, more) in zip(found, pairs, strict=True):
         array[old], array[new] = held, more
     return found
+
+
+def _new(ranked: NDArray[_Of]) -> Bools:
+    """(n,) where values in order are others than the ones before."""
+    new = np.ones(ranked.size, np.bool_)
+    np.not_equal(ranked[1:], ranked[:-1], out=new[1:])
+    return new
