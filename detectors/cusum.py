@@ -35,6 +35,7 @@ STEADIEST: Final = 0.5  # of the variance that streams have together, that one o
 # speak for a rise in Poisson's law, and negative binomial counts must lie further out.
 _LEAST = np.array([(m - 1.0) / np.log(m) for m in MULTIPLES])[:, None]
 _RATES = np.array((1.0, *MULTIPLES))[:, None]
+_LOGS = np.log(_RATES[1:])
 
 
 def averaged(bins: float, memory: Floats) -> Floats:
@@ -56,17 +57,17 @@ class Cusum:
     drift: (1 + SIZES, S) log of the rate over the mean, as the count before left it: without a
     rise, and of a rise, where there is evidence for one, without its multiple.
     lull: share of the mean below which no rate is followed.
-    nats, peak: (SIZES, S) evidence, and its highest. most: (SIZES, S) as much of it as the mean is
-    known for.
+    nats, peak: (SIZES, S) evidence, and its highest. came, usual: (SIZES, S) what came since it
+    began, and what the mean expects.
     """
 
-    _STATE = ("drift", "nats", "peak")
+    _STATE = ("drift", "nats", "peak", "came", "usual")
 
     def __init__(self, signals: int = 1, *, lull: float = LULL) -> None:
         self.signals = signals
         self._lull = float(np.log(lull))
         self.drift = np.zeros((1 + SIZES, 0))
-        self.nats = self.peak = np.zeros((SIZES, 0))
+        self.nats = self.peak = self.came = self.usual = np.zeros((SIZES, 0))
 
     def resize(self, streams: int) -> None:
         """Make room for streams that were not there before."""
@@ -96,9 +97,9 @@ class Cusum:
         dispersion = counting + (spread[0] + spread[1:]) / 2.0
         self._sizes = 1.0 / (dispersion - 1.0)
         self._cost = np.log(dispersion) * self._sizes
-        # A mean that is wrong by the multiple explains a rise as well, and costs so many nats.
         unsure = counted[0] + 2.0 * wander2 / -np.log(keep)
-        self.most = np.log(_RATES[1:]) ** 2 * np.maximum(weight, 1.0) / (2.0 * unsure)
+        self._known = np.maximum(weight, 1.0) / (2.0 * unsure)
+        self._most = _LOGS**2 * self._known
 
     def _each(self, of_signal: Floats) -> Floats:
         """(S,) what holds for the signal of each stream, of (Q,)."""
@@ -122,7 +123,10 @@ class Cusum:
         """Take in a bin where there is evidence, or will be: elsewhere a rise, which would begin
         now, is less likely than none. live: (n,) of (SIZES · S)."""
         size, stream = np.divmod(live, counts.size)
-        nats, peak, drift = (array.reshape(-1) for array in (self.nats, self.peak, self.drift[1:]))
+        nats, peak, drift, came, usual = (
+            array.reshape(-1)
+            for array in (self.nats, self.peak, self.drift[1:], self.came, self.usual)
+        )
         begun = nats[live] > 0.0
         risen = np.where(begun, drift[live] * self._keep[stream], self.drift[0, stream])
         raised = np.exp(risen) * base[stream] * _RATES[1 + size, 0]
@@ -131,6 +135,8 @@ class Cusum:
         gained = (e - raised) * self._cost.reshape(-1)[live]
         gained += _ratio(c, e * sizes, raised * sizes)
         gained *= known
+        for sums, more in ((came, c), (usual, base[stream])):
+            sums[live] = np.where(begun, sums[live], 0.0) + more * known
         found = nats[live] + gained
         highest = np.maximum(peak[live], found)
         over = found <= np.maximum(highest - OVER, 0.0)
@@ -152,8 +158,16 @@ class Cusum:
         np.maximum(drift, self._lull, out=drift)
 
     def believed(self) -> Floats:
-        """(SIZES, S) evidence as far as the means of streams are known."""
-        return np.asarray(np.minimum(self.nats, self.most))
+        """(SIZES, S) evidence as far as the means of streams are known: one that is wrong by as
+        much as came explains it too, and a rise by the multiple need be wrong by the rest only."""
+        found = self.nats.copy()
+        size, stream = np.nonzero(found > self._most)
+        if size.size:
+            logs = _LOGS[size, 0]
+            ratio = self.came[size, stream] / self.usual[size, stream]
+            costs = logs * (2.0 * np.maximum(np.log(ratio), logs) - logs) * self._known[stream]
+            found[size, stream] = np.minimum(found[size, stream], costs)
+        return found
 
     def forget(self, streams: Bools) -> None:
         """Evidence of these streams starts anew."""
