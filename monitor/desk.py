@@ -85,6 +85,17 @@ class Desk:
             case.told_bin, case.told_score, case.fresh = bin_index, case.score, False
         return changes
 
+    def held(self, bin_index: int, signal: str, symbol: str) -> float:
+        """The score of a stream below which a sighting of it in a bin changes no more than how
+        long its incident lasts; -inf where it may do more."""
+        scores = [
+            case.streams[place].score
+            for case in self.open
+            if (place := self._places[case.id].get(symbol, {}).get(signal)) is not None
+            and not self._spent(case, bin_index)
+        ]
+        return min(scores, default=-np.inf)
+
     def _news(self, bin_index: int, told: Collection[str]) -> list[tuple[Change, Case]]:
         """Closes, and updates of what was not told in this bin yet."""
         quiet = [c for c in self.open if bin_index - c.active_bin >= self.options.hold_bins]

@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Final, Literal, Protocol, runtime_checkable
 
 import numpy as np
@@ -139,7 +140,12 @@ class Detection:
                 self.blindness.judged(at, verdicts, counts[at])
                 self.ring.append(now, held.keys)
                 sightings = self._lookout.sightings(
-                    at, [*bursts, *levels], verdicts, evidence, calm=not self.desk.open
+                    at,
+                    [*bursts, *levels],
+                    verdicts,
+                    evidence,
+                    calm=not self.desk.open,
+                    held=partial(self.desk.held, now),
                 )
                 score = float(evidence.score[at])
                 changes = self.desk.update(now, sightings, score)

@@ -6,6 +6,8 @@ from typing import Final, Literal
 import msgspec
 from msgspec import Struct
 
+from monitor.clocks import NEVER
+
 Severity = Literal["info", "warning", "page"]
 Change = Literal["open", "update", "close"]
 SEVERITIES: Final[tuple[Severity, ...]] = ("info", "warning", "page")
@@ -88,15 +90,16 @@ class DeskOptions:
 
 
 class Sighting(Struct):
-    """A stream that is loud in one bin. score: venue-wide decades."""
+    """A stream that is loud in one bin. score: venue-wide decades. What follows is not known of
+    one that is no louder than what an incident holds of it."""
 
     signal: str
     symbol: str
     feature: str
     score: float
-    onset_bin: int
-    observed: float
-    expected: float
+    onset_bin: int = NEVER
+    observed: float = 0.0
+    expected: float = 0.0
 
     @property
     def stream(self) -> tuple[str, str]:

@@ -1,6 +1,6 @@
 """Which streams are loud in a bin, with what the desk makes incidents of."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 import numpy as np
@@ -18,6 +18,9 @@ DRIFT_DECADES: Final = 0.5  # how far above the level of an open incident a drif
 HYSTERESIS_DECADES: Final = 1.0
 SIGHTINGS_MAX: Final = 100  # a bin; the loudest, and twice what an incident shows
 
+Held = Callable[[str, str], float]
+"""The score that is kept of a signal on a symbol: a sighting that is no louder tells nothing more
+than that it goes on."""
 _Loud = tuple[Verdict, NDArray[np.float64], NDArray[np.bool_]]  # scores, and which are loud
 
 
@@ -35,7 +38,8 @@ class Lookout:
         verdicts: Sequence[Verdict],
         evidence: Evidence,
         *,
-        calm: bool = False,
+        calm: bool,
+        held: Held,
     ) -> list[Sighting]:
         """The streams that are loud in a bin, strongest first, with their venue-wide scores.
         own: the verdicts with a stream a symbol, bursts before levels. calm: no incident is open,
@@ -62,33 +66,32 @@ class Lookout:
                     score = np.full(drifted.shape, self._options.info + DRIFT_DECADES)
                     found.append((verdict, score, drifted))
         torn = [seen for v in verdicts if v.feed for seen in self._of_feed(v, at)]
-        loudest = sorted([*self._strongest(found, at), *torn], key=lambda s: (-s.score, s.stream))
+        strongest = self._strongest(found, at, held)
+        loudest = sorted([*strongest, *torn], key=lambda s: (-s.score, s.stream))
         return loudest[:SIGHTINGS_MAX]
 
-    def _strongest(self, found: Sequence[_Loud], at: int) -> list[Sighting]:
-        """At most so many sightings; only theirs is the detail that is asked for."""
+    def _strongest(self, found: Sequence[_Loud], at: int, held: Held) -> list[Sighting]:
+        """At most so many sightings; the detail is asked for of news only."""
         ranked = sorted(
             (-score, verdict.signal, self._name(verdict, row), number, row)
             for number, (verdict, rows, scores) in enumerate(_loudest(found))
             for row, score in zip(rows, scores, strict=True)
         )[:SIGHTINGS_MAX]
-        sightings: dict[int, Sighting] = {}
-        for number, (verdict, _, _) in enumerate(found):
-            mine = [(place, *told) for place, told in enumerate(ranked) if told[3] == number]
-            if not mine:
-                continue
-            why = verdict.detail(at, np.array([told[-1] for told in mine], np.intp))
-            for i, (place, score, signal, symbol, _, row) in enumerate(mine):
-                sightings[place] = Sighting(
-                    signal=signal,
-                    symbol=symbol,
-                    feature=why.feature[i] if why.feature else verdict.feature_of(row),
-                    score=-score,
-                    onset_bin=int(why.onset_bin[i]),
-                    observed=float(why.observed[i]),
-                    expected=float(why.expected[i]),
-                )
-        return [sightings[place] for place in range(len(ranked))]
+        sightings = []
+        news: dict[int, list[tuple[int, Sighting]]] = {}
+        for score, signal, symbol, number, row in ranked:
+            seen = Sighting(signal, symbol, found[number][0].feature_of(row), -score)
+            sightings.append(seen)
+            if seen.score > held(signal, symbol):
+                news.setdefault(number, []).append((row, seen))
+        for number, mine in news.items():
+            why = found[number][0].detail(at, np.array([row for row, _ in mine], np.intp))
+            for i, (_, seen) in enumerate(mine):
+                if why.feature:
+                    seen.feature = why.feature[i]
+                seen.onset_bin = int(why.onset_bin[i])
+                seen.observed, seen.expected = float(why.observed[i]), float(why.expected[i])
+        return sightings
 
     def _name(self, verdict: Verdict, stream: int) -> str:
         if verdict.venue:
@@ -98,7 +101,7 @@ class Lookout:
     def _of_feed(self, verdict: Verdict, at: int) -> list[Sighting]:
         """What is wrong with the input; one sighting where it is wrong for all of it."""
         score = verdict.score[at]
-        found = self._strongest([(verdict, score, score > 0.0)], at)
+        found = self._strongest([(verdict, score, score > 0.0)], at, _nothing)
         options = self._options
         for seen in found:
             least = options.info if seen.feature in KINDS else options.warning
@@ -114,6 +117,10 @@ class Lookout:
             verdict.signal, VENUE, feature, score_whole, first.onset_bin, 0.0, expected
         )
         return [whole]
+
+
+def _nothing(_signal: str, _symbol: str) -> float:
+    return -np.inf
 
 
 def _loudest(found: Sequence[_Loud]) -> list[tuple[Verdict, list[int], list[float]]]:
