@@ -8,30 +8,36 @@ from numpy.typing import NDArray
 
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Floats, State, nest, pack, unnest
-from detectors.cusum import LULL, SIZES, Cusum
+from detectors.cusum import LULL, MULTIPLES, SIZES, Cusum
+from detectors.excess import Loud
 from detectors.noise import Noise
 from detectors.options import BurstOptions
+from detectors.sustained import Sustained
 from detectors.tail import Tail, TailPrior
-from detectors.windows import LENGTHS
+from detectors.windows import LENGTHS, Plan
 
-LEAST_NATS: Final = 1.0  # of a CUSUM, to be anything at all
-PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=1.3)  # of a CUSUM, in nats
-SIZES_DECADES: Final = float(np.log10(SIZES))  # the best of so many multiples
+RISES: Final = (*(f"{multiple:g}x" for multiple in MULTIPLES), "sustained")
+LEAST_NATS: Final = 1.0  # to be anything at all
+PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=1.3)  # in nats
+RISES_DECADES: Final = float(np.log10(len(RISES)))  # the best of so many
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 
 
 class Alone:
-    """CUSUMs of Q · S streams and their tails, SIZES · Q of them, each pooled over S symbols."""
+    """CUSUMs and the longest windows of Q · S streams, and their tails, RISES · Q of them, each
+    pooled over S symbols."""
 
     def __init__(self, options: BurstOptions, signals: int, *, market: bool) -> None:
         """market: whether a factor says when all stand still; without one no lull is followed."""
         self.signals = signals
         self.cusum = Cusum(signals, lull=LULL if market else 1.0)
-        self.tail = Tail(SIZES * signals, PRIOR, options, least=0.0)
+        self.sustained = Sustained(signals)
+        self.tail = Tail(len(RISES) * signals, PRIOR, options, least=0.0)
 
     def resize(self, symbols: int) -> None:
         """Make room for symbols that were not there before."""
         self.cusum.resize(symbols * self.signals)
+        self.sustained.resize(symbols * self.signals)
         self.tail.resize(symbols)
 
     def prepare(self, known: Background, noise: Noise) -> None:
@@ -39,43 +45,67 @@ class Alone:
         self.cusum.refresh(known.mean, known.weight, noise)
 
     def score(
-        self, counts: Floats, seen: Bools, factor: Floats, able: Bools, noise: Noise
+        self,
+        counts: Floats,
+        seen: Bools,
+        factor: Floats,
+        able: Bools,
+        noise: Noise,
+        windows: tuple[Plan, Loud],
     ) -> Floats:
-        """(T, Q · S) decades of the likeliest multiple, of counts, (T, Q · S), by what the market
-        does in each bin, (T, Q) or (T, 1). able: (Q · S,) which streams there is an opinion on."""
+        """(T, Q · S) decades of the likeliest rise, of counts, (T, Q · S), by what the market does
+        in each bin, (T, Q) or (T, 1). able: (Q · S,) which streams there is an opinion on.
+        windows: those of able streams that hold more than expected."""
         found = np.empty((len(counts), SIZES, able.size))
         for t, count in enumerate(counts):
             self.cusum.take(count, seen[t], factor[t])
             found[t] = self.cusum.believed()
         bins, size, stream = np.nonzero((found > LEAST_NATS) & able)
         nats = _damped(found[bins, size, stream], stream, noise)
-        signal, symbol = np.divmod(stream, max(able.size // self.signals, 1))
-        tail = size * self.signals + signal
-        self.tail.watch_some(tail, symbol, nats)
         found[:] = 0.0
-        found[bins, size, stream] = self.tail.decades_of(nats, tail)
+        found[bins, size, stream] = self._decades(nats, size, stream)
         best = found.max(axis=1)
-        best -= SIZES_DECADES
+        np.maximum(best[:-1], self.sustained.decades, out=best[:-1])
+        loudest = self.sustained.take(*windows)
+        if loudest is not None:
+            stream = np.flatnonzero((loudest > LEAST_NATS) & able)
+            rise = np.full(stream.size, SIZES)
+            self.sustained.decades = np.zeros(able.size)
+            self.sustained.decades[stream] = self._decades(loudest[stream], rise, stream)
+        np.maximum(best[-1], self.sustained.decades, out=best[-1])
+        best -= RISES_DECADES
         return np.asarray(np.maximum(best, 0.0))
 
+    def _decades(
+        self, nats: Floats, rise: NDArray[np.intp], stream: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """(n,) decades of evidence, which is taken in; which of RISES, and of which streams."""
+        signal, symbol = np.divmod(stream, max(self.sustained.decades.size // self.signals, 1))
+        tail = rise * self.signals + signal
+        self.tail.watch_some(tail, symbol, nats)
+        return self.tail.decades_of(nats, tail)
+
     def spoken(self, stream: int, noise: Noise) -> Floats:
-        """(SIZES,) decades of each multiple of a stream's rate, as the last bin left them."""
+        """(RISES,) decades of each rise of a stream, as the last bin left them."""
         streams = np.full(SIZES, stream)
         nats = _damped(self.cusum.believed()[:, stream], streams, noise)
         signal = stream // (self.cusum.nats.shape[1] // self.signals)
-        return self.tail.decades_of(nats, np.arange(SIZES) * self.signals + signal)
+        decades = self.tail.decades_of(nats, np.arange(SIZES) * self.signals + signal)
+        return np.append(decades, self.sustained.decades[stream])
 
     def learn(self, unheard: Bools) -> None:
         """A block has ended; unheard: (Q · S,) streams that there was no opinion on."""
-        self.tail.learn(np.tile(unheard.reshape(self.signals, -1), (SIZES, 1)))
+        self.tail.learn(np.tile(unheard.reshape(self.signals, -1), (len(RISES), 1)))
 
     def forget(self, streams: Bools) -> None:
         """Evidence of these streams starts anew."""
         self.cusum.forget(streams)
+        self.sustained.forget(streams)
 
     def skip(self) -> None:
         """The input was silent for long."""
         self.cusum.skip()
+        self.sustained.skip()
 
     def calibration(self, signal: int) -> State:
         """What a signal's quiet flow has taught, that another run may begin with."""
@@ -90,11 +120,13 @@ class Alone:
 
     def state(self) -> State:
         """Everything that the next update depends on."""
-        return nest("cusum", self.cusum.state()) | nest("tail", self.tail.state())
+        state = nest("cusum", self.cusum.state()) | nest("sustained", self.sustained.state())
+        return state | nest("tail", self.tail.state())
 
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         self.cusum.restore(unnest("cusum", state))
+        self.sustained.restore(unnest("sustained", state))
         self.tail.restore(unnest("tail", state))
 
 

@@ -11,14 +11,31 @@ ones, whose noise is counting. With one dispersion for both the tails of busy st
 to share a threshold with.
 """
 
+from dataclasses import dataclass
 from typing import Final
 
 import numpy as np
+from numpy.typing import NDArray
 
-from detectors.base import Floats
+from detectors.base import Bools, Floats
 
 NEWTON_STEPS: Final = 3
 CERTAIN: Final = 1e9  # samples that noise rests on where it is taken for known
+
+
+@dataclass(frozen=True, slots=True)
+class Loud:
+    """Windows that hold more than expected, (n,) each: row, ascending, stream, surprise in nats,
+    and whether it is long, and the excess spread over it."""
+
+    row: NDArray[np.intp]
+    stream: NDArray[np.intp]
+    nats: Floats
+    lasting: Bools
+
+
+_NOWHERE: Final = np.empty(0, np.intp)
+SILENCE: Final = Loud(_NOWHERE, _NOWHERE, np.empty(0), np.empty(0, bool))
 
 
 def nats(c: Floats, e: Floats, counting: Floats, wander2: Floats, known: Floats) -> Floats:

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from detectors.alone import BLOCK_SCALE, Alone
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Detail, Floats, State, grow, nest, pack, unnest, unpack
-from detectors.excess import CERTAIN, nats
+from detectors.excess import CERTAIN, SILENCE, Loud, nats
 from detectors.market import MarketFactor, Panel, market_panel
 from detectors.mixture import BELIEFS, SIZE, mixture
 from detectors.noise import Noise
@@ -30,6 +30,7 @@ EXCESS_SD: Final = 1.5  # standard deviations from where on an excess is weighed
 SUSPECT_DECADES: Final = 4.0  # from here on the mean stands still, lest it follow a slow rise
 ALARM_PER_S: Final = 1.0 / 3_600.0  # over all streams: what is this rare is kept from learning
 STILL: Final = 0.5  # of a long window's excess rate, that its last eighth must still show
+SPREAD: Final = 4.0  # times that rate, beyond which it began only now
 FULL: Final = 0.75  # of a window's usual mean, that it must hold to be one
 STEADY: Final = 1e-6  # wander² for dating: by a rate that wanders all begins are much alike
 _LENGTH = np.array(LENGTHS, np.float64)
@@ -43,18 +44,6 @@ class Surprise:
     score: Floats
     mixture: Floats
     detail: Callable[[int, int, NDArray[np.intp]], Detail]
-
-
-@dataclass(frozen=True, slots=True)
-class _Loud:
-    """Windows that hold more than expected, (n,) each: row, stream, surprise in nats."""
-
-    row: NDArray[np.intp]
-    stream: NDArray[np.intp]
-    nats: Floats
-
-
-_SILENCE: Final = _Loud(np.empty(0, np.intp), np.empty(0, np.intp), np.empty(0))
 
 
 class SurpriseBank:
@@ -161,7 +150,7 @@ class SurpriseBank:
         shape = rows.scale.size, self.signals, self.symbols
         expected = (sums[1].reshape(shape) * of_row[..., None]).reshape(sums[1].shape)
         loud = self._weigh(rows, sums, expected, last, of_row, able)
-        alone = self.alone.score(counts, seen, single, able, self.noise)
+        alone = self.alone.score(counts, seen, single, able, self.noise, (rows, loud))
         score = np.where(seen & able, alone, np.nan)
         joint = self._mixture(rows, loud)
         detail = self._detail(filled)
@@ -174,7 +163,7 @@ class SurpriseBank:
 
     def _weigh(
         self, rows: Plan, sums: Floats, expected: Floats, last: Floats, of_row: Floats, able: Bools
-    ) -> _Loud:
+    ) -> Loud:
         """The windows of able streams that hold more than expected, and by how much."""
         counts, means = sums
         limit = self.noise.variance(expected, rows.scale)
@@ -183,7 +172,7 @@ class SurpriseBank:
         excess *= np.abs(excess)
         at = np.flatnonzero((excess > limit) & able)
         if not at.size:
-            return _SILENCE
+            return SILENCE
         row, stream = np.divmod(at, able.size)
         scale, c, e = rows.scale[row], counts[row, stream], expected[row, stream]
         # What began anew in its midst is a window of another length.
@@ -192,16 +181,21 @@ class SurpriseBank:
         at, of = row[long:] - rows.long, stream[long:]
         market = of_row[row[long:], self._signal(of)] if self.factor is not None else 1.0
         rest = last[0, at, of] - market * last[1, at, of]
-        loud[long:] &= rest >= STILL / 8.0 * (c[long:] - e[long:])
-        row, stream, scale, c, e = (part[loud] for part in (row, stream, scale, c, e))
+        eighth = (c[long:] - e[long:]) / 8.0
+        loud[long:] &= rest >= STILL * eighth
+        lasting = np.zeros(row.size, bool)
+        lasting[long:] = rest <= SPREAD * eighth
+        row, stream, scale, c, e, lasting = (
+            part[loud] for part in (row, stream, scale, c, e, lasting)
+        )
         counting, wander2 = self.noise.counting[stream], self.noise.wander2[scale, stream]
         found = nats(c, e, counting, wander2, self.noise.known(scale, stream))
-        return _Loud(row, stream, found)
+        return Loud(row, stream, found, lasting)
 
     def _signal(self, stream: NDArray[np.intp]) -> NDArray[np.intp]:
         return stream // max(self.symbols, 1)
 
-    def _mixture(self, rows: Plan, loud: _Loud) -> Floats:
+    def _mixture(self, rows: Plan, loud: Loud) -> Floats:
         """(T, Q, SIZE) evidence of all symbols together, by belief and window length."""
         cell = loud.row * self.signals + self._signal(loud.stream)
         of_cell = mixture(rows.scale.size * self.signals, cell, loud.nats)

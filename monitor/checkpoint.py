@@ -24,7 +24,7 @@ from monitor.clocks import Resume
 from monitor.config import Config
 from monitor.records import Partition
 
-FORMAT: Final = 5
+FORMAT: Final = 6
 FILE: Final = "checkpoint.npz"
 
 

@@ -8,7 +8,7 @@ import msgspec
 import pytest
 from click.testing import CliRunner, Result
 
-from detectors.cusum import MULTIPLES
+from detectors.alone import RISES
 from detectors.registry import BURSTS
 from monitor.cli import main
 from monitor.labels import LabelledEvent, read_labels, write_labels
@@ -60,14 +60,14 @@ def test_quiet_flow_is_learned_and_a_replay_begins_with_it(quiet: Quiet, tmp_pat
     assert again.exit_code == 0, again.stderr
 
 
-def test_the_table_has_a_line_for_each_signal_and_multiple_within_80_columns(
+def test_the_table_has_a_line_for_each_signal_and_rise_within_80_columns(
     quiet: Quiet, tmp_path: Path
 ) -> None:
     lines = calibrate(quiet.log, "-o", tmp_path / "calibration.json").stdout.splitlines()
     assert max(map(len, lines)) <= 80
-    assert " ".join(lines[0].split()) == "signal wander multiple maxima in tail nats a decade"
+    assert " ".join(lines[0].split()) == "signal wander rise maxima in tail nats a decade"
     signals = [line.split()[0] for line in lines[1:]]
-    assert signals == [signal for signal in (*BURSTS, "market_wide") for _ in MULTIPLES]
+    assert signals == [signal for signal in (*BURSTS, "market_wide") for _ in RISES]
 
 
 def test_calibrating_twice_gives_the_same_file(quiet: Quiet, tmp_path: Path) -> None:

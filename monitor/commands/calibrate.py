@@ -7,7 +7,8 @@ from pathlib import Path
 import click
 import msgspec
 
-from detectors.cusum import MULTIPLES, QUICK
+from detectors.alone import RISES
+from detectors.cusum import QUICK
 from detectors.tail import LN10
 from monitor import calibration
 from monitor.commands.progress import Bar
@@ -58,19 +59,19 @@ def _tuning_seed(path: Path) -> int:
 
 
 def _table(found: calibration.Calibration) -> str:
-    """Per signal: by how much its rates wander over two seconds. Per multiple of a rate: how many
+    """Per signal: by how much its rates wander over two seconds. Per way to rise: how many
     maxima of four minutes were seen, how many of them lie in the tail, and how many nats a decade
     takes there."""
-    lines = ["signal          wander  multiple      maxima  in tail  nats a decade"]
+    lines = ["signal          wander  rise            maxima  in tail  nats a decade"]
     signals = [name.removesuffix(".wander2") for name in found.taught if ".wander2" in name]
     for signal in signals:
         seen, exceeding, excess = (found.taught[f"{signal}.{key}"] for key in _COLUMNS)
         wander = f"{found.taught[f'{signal}.wander2'][QUICK] ** 0.5:.1%}"
-        for size, multiple in enumerate(MULTIPLES):
-            over = exceeding[size]
-            nats = f"{excess[size] / over * LN10:13.2f}" if over >= 1 else f"{'–':>13}"
-            counted = f"{seen[size]:>11,.0f} {over:8,.0f}"
-            lines.append(f"{signal:15} {wander:>6}  {multiple:>7g}x {counted}  {nats}")
+        for number, rise in enumerate(RISES):
+            over = exceeding[number]
+            nats = f"{excess[number] / over * LN10:13.2f}" if over >= 1 else f"{'–':>13}"
+            counted = f"{seen[number]:>12,.0f} {over:8,.0f}"
+            lines.append(f"{signal:15} {wander:>6}  {rise:9} {counted}  {nats}")
     return "\n".join(lines)
 
 

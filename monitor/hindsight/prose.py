@@ -30,7 +30,7 @@ def explanation_text(told: Explanation) -> str:
         ("How rare", _rarity(told)),
         ("What moved first", _first(told)),
         ("Expected and observed, a second a line", _seconds(told)),
-        ("Which multiple of its rate", _risen(told)),
+        ("How its rate rose", _risen(told)),
         ("What the whole market did", _market(told)),
         ("Who", _accounts(told)),
         ("Without them", _without(told)),
@@ -119,7 +119,7 @@ def _peak(story: StreamStory) -> str:
 
 def _risen(told: Explanation) -> str:
     rows = [
-        [f"  {_name(story)}", story.signal, *_multiples(story)]
+        [f"  {_name(story)}", story.signal, *_rises(story)]
         for story in told.streams[: 2 * STREAMS_SHOWN]
         if story.risen
     ]
@@ -127,10 +127,9 @@ def _risen(told: Explanation) -> str:
     return grid(heads, rows, left=2) if rows else ""
 
 
-def _multiples(story: StreamStory) -> tuple[str, str, str]:
+def _rises(story: StreamStory) -> tuple[str, str, str]:
     first, *others = story.risen
-    also = ", ".join(f"{risen.multiple:g}x" for risen in others)
-    return f"{first.multiple:g}x", f"{first.decades:.1f}", also
+    return first.rise, f"{first.decades:.1f}", ", ".join(risen.rise for risen in others)
 
 
 def _market(told: Explanation) -> str:

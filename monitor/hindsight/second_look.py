@@ -9,7 +9,7 @@ import numpy as np
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from detectors.cusum import MULTIPLES, SIZES
+from detectors.alone import RISES
 from detectors.market_wide import MarketWide
 from detectors.surprise import SurpriseBank
 from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
@@ -35,10 +35,10 @@ class Second(Struct, frozen=True):
 
 
 class Risen(Struct, frozen=True):
-    """A multiple of its usual rate that a stream seemed to have risen to. decades: the greatest, of
-    the stream alone."""
+    """How a stream seemed to have risen: to which multiple of its usual rate, or for minutes.
+    decades: the greatest, of the stream alone."""
 
-    multiple: float
+    rise: str
     decades: float
 
 
@@ -82,7 +82,7 @@ class SecondLook:
         self._end_bin = end_bin
         self._bins_per_s = NS_PER_S / pipeline.detection.bin_ns
         self._sums: list[dict[int, NDArray[np.float64]]] = [{} for _ in self.streams]
-        self._spoke = np.zeros((len(self.streams), SIZES))
+        self._spoke = np.zeros((len(self.streams), len(RISES)))
 
     def step(self, step: Step) -> None:
         """Take in what one bin came to."""
@@ -143,9 +143,9 @@ class SecondLook:
                 score=round(seen.score, 3),
                 seconds=[_second(at_s, sums) for at_s, sums in sorted(cells.items())],
                 risen=[
-                    Risen(MULTIPLES[size], round(float(spoke[size]), 2))
-                    for size in np.argsort(-spoke, kind="stable")
-                    if spoke[size] >= SPEAKS_DECADES
+                    Risen(RISES[rise], round(float(spoke[rise]), 2))
+                    for rise in np.argsort(-spoke, kind="stable")
+                    if spoke[rise] >= SPEAKS_DECADES
                 ],
             )
             for seen, cells, spoke in zip(self.streams, self._sums, self._spoke, strict=True)

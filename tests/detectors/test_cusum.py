@@ -13,7 +13,14 @@ from detectors.windows import LENGTHS
 ONE = np.ones(1)
 
 
-def made(mean: Floats, *, counting: float = 2.0, memory: float = 20.0, sd: float = 0.2) -> Cusum:
+def made(
+    mean: Floats,
+    *,
+    counting: float = 2.0,
+    memory: float = 20.0,
+    sd: float = 0.2,
+    weight: float = 2400.0,
+) -> Cusum:
     """For streams whose noise is known: variance over mean, and a rate that wanders by `sd`."""
     noise = Noise(BurstOptions())
     noise.resize(mean.size)
@@ -24,7 +31,7 @@ def made(mean: Floats, *, counting: float = 2.0, memory: float = 20.0, sd: float
     noise.borrowed = np.full((len(LENGTHS), 1), 1e9)
     cusum = Cusum()
     cusum.resize(mean.size)
-    cusum.refresh(mean, np.full(mean.size, 2400.0), noise)
+    cusum.refresh(mean, np.full(mean.size, weight), noise)
     return cusum
 
 
@@ -117,13 +124,33 @@ def test_no_lull_is_followed_far() -> None:
 
 
 def test_no_more_is_believed_than_the_mean_is_known_for() -> None:
-    cusum, noise = made(np.array([2.0])), Noise(BurstOptions())
-    settled = cusum.most.copy()
-    noise.resize(1)
-    noise.refresh(np.array([2.0]))
-    cusum.refresh(np.array([2.0]), np.array([80.0]), noise)
-    assert (cusum.most < settled / 10.0).all()
-    assert (np.diff(cusum.most, axis=0) > 0).all()  # a mean is seldom wrong by much
+    believed = {}
+    for bins in (80.0, 2400.0):
+        cusum = made(np.array([2.0]), weight=bins)
+        cusum.came[:], cusum.usual[:], cusum.nats[:] = 1.0, 1.0, 1e6
+        believed[bins] = cusum.believed()[:, 0]
+    assert (believed[80.0] < believed[2400.0] / 10.0).all()
+    assert (np.diff(believed[80.0]) > 0).all()  # a mean is seldom wrong by much
+
+
+def test_a_mean_that_is_wrong_has_to_be_wrong_by_as_much_as_came() -> None:
+    """Where 24 times as much came, an error of log 24 explains it, and beside a rise to a multiple
+    one of log(24/multiple); each costs its square. Up to the multiple, none beside the rise."""
+    cusum, multiples = made(np.array([2.0]), weight=80.0), np.array(MULTIPLES)
+    believed = []
+    for ratio in (1.0, 24.0):
+        cusum.came[:], cusum.usual[:], cusum.nats[:] = ratio, 1.0, 1e6
+        believed.append(cusum.believed()[:, 0])
+    more = np.log(24.0) ** 2 - np.log(24.0 / multiples) ** 2
+    assert believed[1] / believed[0] == pytest.approx(more / np.log(multiples) ** 2)
+
+
+def test_what_came_is_counted_from_where_evidence_begins() -> None:
+    cusum = made(np.array([2.0]))
+    for count in (0.0, 0.0, 20.0, 16.0, 15.0):
+        take(cusum, np.array([count]))
+    assert cusum.came[:, 0].tolist() == [51.0] * len(MULTIPLES)
+    assert cusum.usual[:, 0] == pytest.approx(6.0)
 
 
 def test_windows_that_memory_is_read_from_are_far_apart() -> None:
