@@ -3,6 +3,7 @@
 from collections import deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Final
 
 import numpy as np
@@ -33,13 +34,17 @@ class _Chunk:
     last: int
     keys: NDArray[np.int64]
 
-    def accounts(self, streams: NDArray[np.int64]) -> NDArray[np.int64]:
-        """(n,) account of each event of some streams."""
+    def accounts(
+        self, streams: NDArray[np.int64], bounds: NDArray[np.intp]
+    ) -> list[NDArray[np.int64]]:
+        """Account of each event of some streams, (n,), between neighbouring bounds of them."""
         starts = np.searchsorted(self.keys, streams)
         sizes = np.searchsorted(self.keys, streams + (1 << ACCOUNT_BITS)) - starts
         ends = np.cumsum(sizes)
         at = np.arange(int(ends[-1])) + np.repeat(starts - ends + sizes, sizes)
-        return np.asarray(self.keys[at] & ACCOUNT_MASK)
+        found = self.keys[at] & ACCOUNT_MASK
+        cuts = np.append(0, ends)[bounds].tolist()
+        return [found[a:b] for a, b in pairwise(cuts)]
 
 
 class AccountRing:
@@ -86,10 +91,13 @@ class AccountRing:
         """Of each group of streams (keys without their account), the busiest accounts in some
         bins."""
         wanted = [np.unique(np.fromiter(streams, np.int64)) for streams in groups]
-        parts = self._sorted(bins) if any(streams.size for streams in wanted) else []
+        streams = np.concatenate([_NONE, *wanted])
+        bounds = np.cumsum([0, *map(len, wanted)])
+        parts = self._sorted(bins) if streams.size else []
+        told = [part.accounts(streams, bounds) for part in parts]
         return [
-            _busiest([part.accounts(streams) for part in parts if streams.size], accounts, limit)
-            for streams in wanted
+            _busiest([of_part[group] for of_part in told], accounts, limit)
+            for group in range(len(wanted))
         ]
 
     def _sorted(self, bins: range) -> list[_Chunk]:
