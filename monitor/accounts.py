@@ -61,6 +61,7 @@ class AccountRing:
     def append(self, bin_index: int, keys: NDArray[np.int64]) -> None:
         """Remember one bin and forget what is beyond the bounds."""
         if keys.size:
+            keys = np.sort(keys)
             self._bins.append((bin_index, keys))
             self._events += keys.size
             self._loose.append((bin_index, keys))
@@ -77,7 +78,8 @@ class AccountRing:
         """Sort what is loose where a chunk ends."""
         if self._loose and bin_index % CHUNK_BINS == CHUNK_END:
             first, last = self._loose[0][0], self._loose[-1][0]
-            self._chunks.append(_Chunk(first, last, _sorted(k for _, k in self._loose)))
+            runs = np.concatenate([keys for _, keys in self._loose])
+            self._chunks.append(_Chunk(first, last, np.sort(runs, kind="stable")))  # merges runs
             self._loose = []
 
     def top(
@@ -93,22 +95,26 @@ class AccountRing:
         wanted = [np.unique(np.fromiter(streams, np.int64)) for streams in groups]
         streams = np.concatenate([_NONE, *wanted])
         bounds = np.cumsum([0, *map(len, wanted)])
-        parts = self._sorted(bins) if streams.size else []
+        parts = self._parts(bins) if streams.size else []
         told = [part.accounts(streams, bounds) for part in parts]
         return [
             _busiest([of_part[group] for of_part in told], accounts, limit)
             for group in range(len(wanted))
         ]
 
-    def _sorted(self, bins: range) -> list[_Chunk]:
+    def _parts(self, bins: range) -> list[_Chunk]:
         """Chunks that hold just these bins."""
         whole = [part for part in self._chunks if part.first in bins and part.last in bins]
         first, last = (whole[0].first, whole[-1].last) if whole else (bins.stop, bins.stop)
-        apart = self.within(range(bins.start, first)) + self.within(range(last + 1, bins.stop))
-        return [*whole, _Chunk(bins.start, bins.stop, _sorted(apart))]
+        apart = [
+            _Chunk(at, at, keys)
+            for at, keys in self._bins
+            if bins.start <= at < first or last < at < bins.stop
+        ]
+        return [*whole, *apart]
 
     def within(self, bins: range) -> list[NDArray[np.int64]]:
-        """The keys of each of some bins that held anything and is not forgotten."""
+        """The sorted keys of each of some bins that held anything and is not forgotten."""
         return [keys for bin_index, keys in self._bins if bin_index in bins]
 
     def of(self, bin_index: int) -> NDArray[np.int64]:
@@ -122,7 +128,7 @@ class AccountRing:
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""
-        self._replace([(b, recoding.apply(keys)) for b, keys in self._bins])
+        self._replace([(b, np.sort(recoding.apply(keys))) for b, keys in self._bins])
 
     def _replace(self, bins: list[tuple[int, NDArray[np.int64]]]) -> None:
         self._bins = deque(bins)
@@ -147,10 +153,6 @@ class AccountRing:
         bins = np.asarray(state["bins"], np.int64).tolist()
         self._replace(list(zip(bins, parts, strict=True)) if bins else [])
         self._events = keys.size
-
-
-def _sorted(parts: Iterable[NDArray[np.int64]]) -> NDArray[np.int64]:
-    return np.sort(np.concatenate([_NONE, *parts]))
 
 
 def _busiest(

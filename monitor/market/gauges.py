@@ -134,11 +134,15 @@ INPUTS: Final[dict[str, tuple[str, ...]]] = {
     "crowd": ("leverage", "mark"),
 }
 
-GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
+Gauges = dict[str, Callable[["Market"], Floats]]
+
+OF_BOOKS: Final[Gauges] = {
     "near_depth": near_depth,
     "struck_share": struck_share,
     "index_age": index_age,
     "mark_distance": mark_distance,
+}
+OF_POSITIONS: Final[Gauges] = {
     "long_leverage": long_leverage,
     "short_leverage": short_leverage,
     "set_leverage": set_leverage,
@@ -146,3 +150,4 @@ GAUGES: Final[dict[str, Callable[["Market"], Floats]]] = {
     "amplification": amplification,
     "crowd": crowd,
 }
+GAUGES: Final[Gauges] = {**OF_BOOKS, **OF_POSITIONS}

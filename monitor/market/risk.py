@@ -63,7 +63,6 @@ class Risk:
     def look(self, at_bin: int, depth: Depth, prices: Prices) -> None:
         """The levels at the end of a bin."""
         self.carry.look(prices)
-        self._measure(depth)
         price, funding = price_of(depth, prices), prices.told[FUNDING]
         follows = self.comovement.edges
         seen = self._seen = survey(self.exposure, self.resting, price, funding, follows)
@@ -76,9 +75,9 @@ class Risk:
         _, last = self.looked.last
         self.looked.add(at_bin, find(self.exposure, seen, self.crowd, last, self._look_s))
 
-    def _measure(self, depth: Depth) -> None:
-        """The books anew, of symbols with positions: of those under pressure, and of those that had
-        none, at each look; of others in turn."""
+    def measure(self, depth: Depth) -> None:
+        """A look has begun: the books anew, of symbols with positions: of those under pressure, and
+        of those that had none, at each look; of others in turn."""
         known, pressed = self.exposure.known(len(self.resting)), self.looked.last[1].weighed
         left = np.flatnonzero(~known & ~np.isnan(self.resting[:, 0, 0]))
         self.resting[left], self._measured[left] = np.nan, 0

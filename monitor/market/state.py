@@ -1,6 +1,7 @@
 """Everything that is known of the market, and the levels that detectors judge, once a second.
 
-Looks fall between the ends of blocks, where detectors learn: no bin pays for both.
+Looks fall between the ends of blocks, where detectors learn, and take two bins: books and prices
+are looked at in the first, positions in the second. No bin pays for all of it.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,7 +15,14 @@ from monitor.features import Built
 from monitor.market.apart import Apart
 from monitor.market.clustering import Clustering
 from monitor.market.depth import MEND_MEMORY_S, Depth
-from monitor.market.gauges import ALIVE_NS, DRIFT_MAX, GAUGES, TRADED_NS
+from monitor.market.gauges import (
+    ALIVE_NS,
+    DRIFT_MAX,
+    GAUGES,
+    OF_BOOKS,
+    OF_POSITIONS,
+    TRADED_NS,
+)
 from monitor.market.prices import VOLATILITY_S, Prices
 from monitor.market.risk import Risk
 from monitor.rows import cell_price, cells
@@ -35,6 +43,7 @@ class Market:
         self.apart = Apart()
         self.bands = self.depth.bands()  # at the last look
         self.struck = np.empty(0)  # (S,) share of changes in thin shells, at the last look
+        self.books = np.empty((0, len(OF_BOOKS)))  # (S, gauges) levels of books, at the last look
         self.now_ns = 0
         self._memory = float(np.exp(-look_s / MEND_MEMORY_S))
         self._keep = float(np.exp(-look_s / VOLATILITY_S))
@@ -47,12 +56,15 @@ class Market:
         self.clustering.resize(symbols)
         self.risk.begin(built.frame.bin // BLOCK, symbols)
         self.apart.begin()
+        self._begin(symbols, torn=built.frame.skipped > 0)
         at, values = [], []
         for i, settled in enumerate(built.bins):
             self._apply(settled)
             end = built.frame.bin + i + 1
             if end % self.every == self.every // 2:  # apart from the ends of blocks
                 self.now_ns = end * self.bin_ns
+                self._look_at_books()
+            if end % self.every == (self.every // 2 + 1) % self.every:
                 at.append(i)
                 values.append(self._look(end - 1))
         shape = (len(at), symbols, len(GAUGES))
@@ -64,15 +76,28 @@ class Market:
         self.prices.apply(settled)
         self.risk.apply(settled, self.depth, self.prices)
 
-    def _look(self, at_bin: int) -> Floats:
-        """(S, G) the levels at the end of a bin."""
+    def _begin(self, symbols: int, *, torn: bool) -> None:
+        """Make room for symbols that are new; what was seen before a silence is of no look now."""
+        if symbols > len(self.books):
+            missing = np.full((symbols - len(self.books), len(OF_BOOKS)), np.nan)
+            self.books = np.concatenate([self.books, missing])
+        if torn:
+            self.books[:] = np.nan
+
+    def _look_at_books(self) -> None:
+        """The first half of a look."""
         traded = np.flatnonzero(np.isfinite(self.prices.trade))
         self.depth.settle(traded, cells(self.prices.trade[traded]), self._memory)
         self.bands = self.depth.bands()
         self.struck = self.clustering.look(self.bands)
         self.prices.look(self._keep)
+        self.risk.measure(self.depth)
+        self.books = np.column_stack([gauge(self) for gauge in OF_BOOKS.values()])
+
+    def _look(self, at_bin: int) -> Floats:
+        """(S, G) the levels: of positions at the end of a bin, of books as they were just seen."""
         self.risk.look(at_bin, self.depth, self.prices)
-        levels = np.column_stack([gauge(self) for gauge in GAUGES.values()])
+        levels = np.column_stack([self.books, *(gauge(self) for gauge in OF_POSITIONS.values())])
         self.apart.look(at_bin, self, levels)
         return levels
 
@@ -105,7 +130,7 @@ class Market:
 
     def state(self) -> State:
         """Everything that the next bin depends on."""
-        state: State = {"now_ns": np.array(self.now_ns)}
+        state: State = {"now_ns": np.array(self.now_ns), "books": self.books.copy()}
         for name, part in self._parts().items():
             state |= nest(name, part.state())
         return state
@@ -113,6 +138,7 @@ class Market:
     def restore(self, state: Mapping[str, NDArray[np.generic]]) -> None:
         """Continue exactly where `state` was taken."""
         self.now_ns = int(state["now_ns"])
+        self.books = np.array(state["books"], np.float64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
 
