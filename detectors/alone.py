@@ -56,15 +56,15 @@ class Alone:
         """(T, Q · S) decades of the likeliest rise, of counts, (T, Q · S), by what the market does
         in each bin, (T, Q) or (T, 1). able: (Q · S,) which streams there is an opinion on.
         windows: those of able streams that hold more than expected."""
-        found = np.empty((len(counts), SIZES, able.size))
+        best = np.zeros(counts.shape)
         for t, count in enumerate(counts):
-            self.cusum.take(count, seen[t], factor[t])
-            found[t] = self.cusum.believed()
-        bins, size, stream = np.nonzero((found > LEAST_NATS) & able)
-        nats = _damped(found[bins, size, stream], stream, noise)
-        found[:] = 0.0
-        found[bins, size, stream] = self._decades(nats, size, stream)
-        best = found.max(axis=1)
+            live = self.cusum.take(count, seen[t], factor[t])
+            nats = self.cusum.believed(live)
+            size, stream = np.divmod(live, able.size)
+            told = np.flatnonzero((nats > LEAST_NATS) & able[stream])
+            size, stream, nats = size[told], stream[told], nats[told]
+            decades = self._decades(_damped(nats, stream, noise), size, stream)
+            np.maximum.at(best[t], stream, decades)
         np.maximum(best[:-1], self.sustained.decades, out=best[:-1])
         loudest = self.sustained.take(*windows)
         if loudest is not None:
@@ -87,9 +87,10 @@ class Alone:
 
     def spoken(self, stream: int, noise: Noise) -> Floats:
         """(RISES,) decades of each rise of a stream, as the last bin left them."""
-        streams = np.full(SIZES, stream)
-        nats = _damped(self.cusum.believed()[:, stream], streams, noise)
-        signal = stream // (self.cusum.nats.shape[1] // self.signals)
+        of_all = self.sustained.decades.size
+        nats = self.cusum.believed(np.arange(SIZES) * of_all + stream)
+        nats = _damped(nats, np.full(SIZES, stream), noise)
+        signal = stream // (of_all // self.signals)
         decades = self.tail.decades_of(nats, np.arange(SIZES) * self.signals + signal)
         return np.append(decades, self.sustained.decades[stream])
 

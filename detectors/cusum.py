@@ -105,9 +105,10 @@ class Cusum:
         """(S,) what holds for the signal of each stream, of (Q,)."""
         return np.repeat(of_signal, self.drift.shape[1] // self.signals)
 
-    def take(self, counts: Floats, seen: Bools, factor: Floats) -> None:
+    def take(self, counts: Floats, seen: Bools, factor: Floats) -> NDArray[np.intp]:
         """Take in the next bin: counts of streams, (S,), and what the market does, (Q,) or (1,),
-        as a factor."""
+        as a factor. Returns where in (SIZES · S) there may be evidence now; elsewhere there is
+        none."""
         usual = self.drift[0]
         usual *= self._keep
         base = (self._mean.reshape(self.signals, -1) * factor[:, None]).reshape(-1)
@@ -116,6 +117,7 @@ class Cusum:
         if live.size:
             self._weigh(live, counts, seen, base, expected)
         self._follow(usual, counts, expected, self._gain[0], seen)
+        return live
 
     def _weigh(
         self, live: NDArray[np.intp], counts: Floats, seen: Bools, base: Floats, expected: Floats
@@ -157,16 +159,18 @@ class Cusum:
         drift += news
         np.maximum(drift, self._lull, out=drift)
 
-    def believed(self) -> Floats:
-        """(SIZES, S) evidence as far as the means of streams are known: one that is wrong by as
-        much as came explains it too, and a rise by the multiple need be wrong by the rest only."""
-        found = self.nats.copy()
-        size, stream = np.nonzero(found > self._most)
-        if size.size:
+    def believed(self, at: NDArray[np.intp]) -> Floats:
+        """(n,) evidence at places in (SIZES · S), as far as the means of streams are known: one
+        that is wrong by as much as came explains it too, and a rise by the multiple need be wrong
+        by the rest only."""
+        found = self.nats.reshape(-1)[at]
+        beyond = np.flatnonzero(found > self._most.reshape(-1)[at])
+        if beyond.size:
+            size, stream = np.divmod(at[beyond], self.nats.shape[1])
             logs = _LOGS[size, 0]
             ratio = self.came[size, stream] / self.usual[size, stream]
             costs = logs * (2.0 * np.maximum(np.log(ratio), logs) - logs) * self._known[stream]
-            found[size, stream] = np.minimum(found[size, stream], costs)
+            found[beyond] = np.minimum(found[beyond], costs)
         return found
 
     def forget(self, streams: Bools) -> None:
