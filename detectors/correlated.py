@@ -36,7 +36,7 @@ SD_MIN: Final = (
     0.3  # nats; a sum over few streams is nearly always zero, and its spread means little
 )
 MEMORY_S: Final = 1800.0
-WARM_UP_S: Final = 60.0
+WARM_UP_S: Final = 40.0
 WARM_UP_WINDOWS: Final = 8.0  # of its own length, before a mixture's spread is known at all
 QUIET_DECADES: Final = 5.0  # up to here a mixture's mean is learned
 # The mixture of few streams is a logarithm already: its tail begins at a value, in nats. That of

@@ -226,7 +226,7 @@ def test_what_is_loud_is_learned_but_for_no_more_than_a_few_mean_excesses() -> N
 
 def test_a_mixture_has_no_opinion_before_it_knows_quiet() -> None:
     test, quiet = CorrelatedTest(1, OPTIONS), Quiet(10)
-    warm_up = 16  # a block until the shortest windows are whole, and those of a minute
+    warm_up = 11  # a block until the shortest windows are whole, and those of forty seconds
     now = quiet.feed(test, warm_up - 1)
     assert np.isneginf(test.update(now, quiet.take(BLOCK), venue(0.2, BLOCK)).mixture).all()
     assert np.isfinite(test.update(now + BLOCK, quiet.take(1), venue(0.2)).mixture).all()
