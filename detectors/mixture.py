@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from detectors.base import Floats
 from detectors.windows import SCALES
 
-# p0, κ, and the most that one stream may say, in nats: for few streams, and for many.
-BELIEFS: Final = ((0.01, 0.4, 3.0), (0.1, 0.5, 1.5))
+BELIEFS: Final = ((0.01, 0.4), (0.1, 0.5))  # p0 and κ: few streams, many streams
+SAY: Final = 4.0  # nats, the most that one stream may
 SIZE: Final = len(BELIEFS) * SCALES  # of the statistic: by belief, then by window length
 
 
@@ -25,7 +25,7 @@ def mixture(rows: int, row: NDArray[np.intp], nats: Floats) -> Floats:
     if not nats.size:
         return np.zeros((rows, len(BELIEFS)))
     each = [
-        np.log1p(p0 * np.expm1(np.minimum(tempered * nats, np.log1p(np.expm1(most) / p0))))
-        for p0, tempered, most in BELIEFS
+        np.log1p(p0 * np.expm1(np.minimum(tempered * nats, np.log1p(np.expm1(SAY) / p0))))
+        for p0, tempered in BELIEFS
     ]
     return np.stack([np.bincount(row, weights=e, minlength=rows) for e in each], axis=1)
