@@ -18,7 +18,7 @@ from detectors.windows import LENGTHS, Plan
 
 RISES: Final = (*(f"{multiple:g}x" for multiple in MULTIPLES), "sustained")
 LEAST_NATS: Final = 1.0  # to be anything at all
-PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=1.3)  # in nats
+PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=1.5)  # in nats
 RISES_DECADES: Final = float(np.log10(len(RISES)))  # the best of so many
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 
