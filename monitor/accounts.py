@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import State
-from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, Interner, Recoding
+from monitor.columns import Interner, Recoding
+from monitor.keys import account_of, packed
 
 CHUNK_BINS: Final = 32  # bins that are sorted together, so that a stream is found without a scan
 CHUNK_END: Final = 4  # modulo as many: no bin with a look, and none that ends a block
@@ -39,10 +40,10 @@ class _Chunk:
     ) -> list[NDArray[np.int64]]:
         """Account of each event of some streams, (n,), between neighbouring bounds of them."""
         starts = np.searchsorted(self.keys, streams)
-        sizes = np.searchsorted(self.keys, streams + (1 << ACCOUNT_BITS)) - starts
+        sizes = np.searchsorted(self.keys, streams + packed(0, 1)) - starts
         ends = np.cumsum(sizes)
         at = np.arange(int(ends[-1])) + np.repeat(starts - ends + sizes, sizes)
-        found = self.keys[at] & ACCOUNT_MASK
+        found = account_of(self.keys[at])
         cuts = np.append(0, ends)[bounds].tolist()
         return [found[a:b] for a, b in pairwise(cuts)]
 

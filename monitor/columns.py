@@ -9,14 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.codec import Decoded, Part
+from monitor.keys import account_of, kind_of, packed, symbol_of
 from monitor.records import Partition, RawBatch
 from monitor.rows import NO_DEPTH, NO_FACTS, Rows, depth, facts, joined
 
-ACCOUNT_BITS: Final = 32
-SYMBOL_BITS: Final = 24
-SYMBOL_MASK: Final = (1 << SYMBOL_BITS) - 1
-ACCOUNT_MASK: Final = (1 << ACCOUNT_BITS) - 1
-KIND_SHIFT: Final = ACCOUNT_BITS + SYMBOL_BITS
 NAMES_SLACK: Final = 131_072  # names that may be forgotten before the tables are compacted
 
 _code = attrgetter("code")
@@ -45,7 +41,7 @@ class Columns:
     """Good events of one batch in the order of their offsets.
 
     ts: (n,) venue time, nanoseconds.
-    keys: (n,) what is counted: kind << 56 | symbol code << 32 | account code.
+    keys: (n,) what is counted: kind, symbol code and account code (see keys.py).
     rows: (n,) position in the raw batch; None means every record is an event.
     depth, facts: what the events say besides (see rows.py).
     """
@@ -123,13 +119,13 @@ class Names:
         accounts = np.fromiter(
             map(self.accounts.__getitem__, map(schema.getter("account"), events)), np.int64, count
         )
-        return kinds << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts
+        return packed(kinds, symbols, accounts)
 
     def compact(self, keys: Sequence[NDArray[np.int64]], keep_symbols: Iterable[int]) -> "Recoding":
         """Forget every name that no key refers to; the caller rewrites its keys."""
         used = np.unique(np.concatenate([np.empty(0, np.int64), *keys]))
-        symbols = {*keep_symbols, *np.unique(used >> ACCOUNT_BITS & SYMBOL_MASK).tolist()}
-        accounts = np.unique(used & ACCOUNT_MASK).tolist()
+        symbols = {*keep_symbols, *np.unique(symbol_of(used)).tolist()}
+        accounts = np.unique(account_of(used)).tolist()
         self.symbols, symbol_map = _compacted(self.symbols, symbols)
         self.accounts, account_map = _compacted(self.accounts, accounts)
         self._limit = 2 * self.known + NAMES_SLACK
@@ -145,10 +141,10 @@ class Recoding:
 
     def apply(self, keys: NDArray[np.int64]) -> NDArray[np.int64]:
         """The same keys in the new codes."""
-        kinds = keys >> KIND_SHIFT
-        symbols = self.symbols[keys >> ACCOUNT_BITS & SYMBOL_MASK]
-        accounts = self.accounts[keys & ACCOUNT_MASK]
-        return np.asarray(kinds << KIND_SHIFT | symbols << ACCOUNT_BITS | accounts)
+        kinds = kind_of(keys)
+        symbols = self.symbols[symbol_of(keys)]
+        accounts = self.accounts[account_of(keys)]
+        return packed(kinds, symbols, accounts)
 
 
 def _compacted(old: Interner, used: Iterable[int]) -> tuple[Interner, NDArray[np.int64]]:

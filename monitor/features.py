@@ -7,8 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import BLOCK, Frame, State
-from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Names, Recoding
+from monitor.columns import Names, Recoding
 from monitor.events import KINDS
+from monitor.keys import kind_of, symbol_of
 from monitor.partial import PartialFrame
 from monitor.settled import Settled, settle
 from monitor.textstate import from_names, to_names
@@ -118,7 +119,7 @@ class FrameBuilder:
     def _rows(self, partial: PartialFrame) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """The keys whose symbols are watched, and their rows."""
         keys = partial.keys
-        rows = self.roster.rows(keys >> ACCOUNT_BITS & SYMBOL_MASK)
+        rows = self.roster.rows(symbol_of(keys))
         if rows.size and rows.min() < 0:
             admitted = rows >= 0
             self.refused_total += int((~admitted).sum())
@@ -128,7 +129,7 @@ class FrameBuilder:
     def _count(self, keys: NDArray[np.int64], rows: NDArray[np.int64]) -> NDArray[np.int64]:
         """(S, F) events by symbol and kind."""
         symbols = len(self.roster.symbols)
-        cells = (keys >> KIND_SHIFT) * symbols + rows
+        cells = kind_of(keys) * symbols + rows
         counts = np.bincount(cells, minlength=symbols * len(KINDS))
         return counts.reshape(len(KINDS), symbols).T
 

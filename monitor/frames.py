@@ -16,8 +16,9 @@ import zstandard
 from msgspec import Struct
 from numpy.typing import NDArray
 
-from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK, Interner, Names
+from monitor.columns import Interner, Names
 from monitor.feeds import Feed
+from monitor.keys import account_of, kind_of, packed, symbol_of
 from monitor.partial import PartialFrame
 from monitor.rows import NO_DEPTH, NO_FACTS, Rows, joined
 from monitor.settled import reduced
@@ -92,14 +93,13 @@ def encode_frames(message: Frames, names: Names) -> bytes:
     facts = joined([frame.facts for frame in frames], NO_FACTS)
     counted = [frame.keys for frame in frames]
     keys = np.concatenate([np.empty(0, np.int64), *counted, depth.keys, facts.keys])
-    symbols, symbol_rows = _table(keys >> ACCOUNT_BITS & SYMBOL_MASK, names.symbols.names)
-    accounts, account_rows = _table(keys & ACCOUNT_MASK, names.accounts.names)
-    kinds = keys >> KIND_SHIFT
-    local = kinds << KIND_SHIFT | symbol_rows << ACCOUNT_BITS | account_rows
+    symbols, symbol_rows = _table(symbol_of(keys), names.symbols.names)
+    accounts, account_rows = _table(account_of(keys), names.accounts.names)
+    local = packed(kind_of(keys), symbol_rows, account_rows)
     sizes = [part.size for part in counted]
     edges = list(accumulate([*sizes, depth.size, facts.size], initial=0))
     parts = [local[start:end] for start, end in pairwise(edges)]
-    packed = b"".join(_packed(np.sort(part)) for part in parts[:-2])
+    counted_keys = b"".join(_bytes(np.sort(part)) for part in parts[:-2])
     wire = _Wire(
         FORMAT,
         message.end_bin,
@@ -109,7 +109,7 @@ def encode_frames(message: Frames, names: Names) -> bytes:
         accounts,
         [frame.bin for frame in frames],
         sizes,
-        packed,
+        counted_keys,
         _rows([frame.depth.size for frame in frames], depth, parts[-2]),
         _rows([frame.facts.size for frame in frames], facts, parts[-1]),
         [list(frame.feeds) for frame in frames],
@@ -118,20 +118,20 @@ def encode_frames(message: Frames, names: Names) -> bytes:
 
 
 def _rows(sizes: list[int], rows: Rows, keys: NDArray[np.int64]) -> _Table:
-    return _Table(sizes, _packed(rows.ts), _packed(keys), _packed(rows.values))
+    return _Table(sizes, _bytes(rows.ts), _bytes(keys), _bytes(rows.values))
 
 
-def _packed(column: NDArray[Any]) -> bytes:
+def _bytes(column: NDArray[Any]) -> bytes:
     return column.astype(column.dtype.newbyteorder("<")).tobytes()
 
 
 def decode_frames(value: bytes | None, names: Names) -> Frames:
     """What `encode_frames` was given, in the codes of these tables. Raises FramesError."""
-    packed = value or b""
+    body = value or b""
     try:
-        if not 0 < zstandard.frame_content_size(packed) <= MESSAGE_BYTES_MAX:
+        if not 0 < zstandard.frame_content_size(body) <= MESSAGE_BYTES_MAX:
             raise FramesError("of no size that a message has")
-        wire = _decode(zstandard.ZstdDecompressor().decompress(packed))
+        wire = _decode(zstandard.ZstdDecompressor().decompress(body))
     except (zstandard.ZstdError, msgspec.MsgspecError, UnicodeDecodeError) as error:
         raise FramesError(str(error)) from error
     if wire.format != FORMAT or not _is_whole(wire):
@@ -167,13 +167,13 @@ def _is_whole(wire: _Wire) -> bool:
 
 
 def _known(
-    packed: bytes, symbols: NDArray[np.int64], accounts: NDArray[np.int64]
+    sent: bytes, symbols: NDArray[np.int64], accounts: NDArray[np.int64]
 ) -> NDArray[np.int64]:
     """Keys in a message's own codes to keys in ours. Raises IndexError."""
-    local = np.frombuffer(packed, "<i8").astype(np.int64)
-    symbol = symbols[local >> ACCOUNT_BITS & SYMBOL_MASK]
-    account = accounts[local & ACCOUNT_MASK]
-    return np.asarray(local >> KIND_SHIFT << KIND_SHIFT | symbol << ACCOUNT_BITS | account)
+    local = np.frombuffer(sent, "<i8").astype(np.int64)
+    symbol = symbols[symbol_of(local)]
+    account = accounts[account_of(local)]
+    return packed(kind_of(local), symbol, account)
 
 
 def _split(

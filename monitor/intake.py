@@ -9,11 +9,12 @@ from numpy.typing import NDArray
 from monitor.arrival import FutureGuard, refused
 from monitor.bins import Fold
 from monitor.codec import Codec
-from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, SYMBOL_MASK, Columns, Names
+from monitor.columns import Columns, Names
 from monitor.config import Config
 from monitor.events import KINDS
 from monitor.frames import Decision
 from monitor.incidents import VENUE
+from monitor.keys import kind_of, symbol_of
 from monitor.records import BadRecord, Partition, RawBatch
 
 _NOTHING: Final = np.empty(0, np.int64)
@@ -64,7 +65,7 @@ class Intake:
         else:
             keys = np.concatenate([_NOTHING, *(part.keys for part in accepted)])
             ts = np.concatenate([_NOTHING, *(part.ts for part in accepted)])
-        counts = np.bincount(keys >> KIND_SHIFT, minlength=len(KINDS))
+        counts = np.bincount(kind_of(keys), minlength=len(KINDS))
         bad = [*decoded.bad, *reserved, *future]
         return Taken(raw.origin, len(raw.values), counts, ts, late, bad)
 
@@ -73,7 +74,7 @@ class Intake:
         code = self.names.symbols.get(VENUE)
         if code is None:
             return columns, []
-        named = columns.keys >> ACCOUNT_BITS & SYMBOL_MASK == code
+        named = symbol_of(columns.keys) == code
         if not named.any():
             return columns, []
         bad = refused(columns, np.flatnonzero(named), "reserved_symbol")
@@ -84,6 +85,6 @@ class Intake:
         taken = []
         for columns in self.guard.finish():
             late = fold.add(columns)
-            counts = np.bincount(columns.keys >> KIND_SHIFT, minlength=len(KINDS))
+            counts = np.bincount(kind_of(columns.keys), minlength=len(KINDS))
             taken.append(Taken(columns.origin, 0, counts, columns.ts, late))
         return taken

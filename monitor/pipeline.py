@@ -11,10 +11,11 @@ from numpy.typing import NDArray
 
 from detectors.base import State, nest, unnest
 from monitor.clocks import Resume
-from monitor.columns import ACCOUNT_MASK, Names
+from monitor.columns import Names
 from monitor.config import Config
 from monitor.detection import Detection, Step
 from monitor.intake import Intake, Taken, counting_fold
+from monitor.keys import account_of
 from monitor.merge import merging_fold, take_frames
 from monitor.partial import PartialFrame
 from monitor.records import Partition, RawBatch
@@ -103,7 +104,7 @@ class Pipeline:
         codes = [self.names.accounts.get(name, -1) for name in self.muted]
 
         def heard(keys: NDArray[np.int64]) -> NDArray[np.bool_]:
-            return ~np.isin(keys & ACCOUNT_MASK, codes)
+            return ~np.isin(account_of(keys), codes)
 
         return replace(
             partial,

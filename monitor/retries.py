@@ -6,7 +6,8 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.columns import ACCOUNT_MASK, Interner
+from monitor.columns import Interner
+from monitor.keys import account_of, stream_of
 
 ALONE: Final = 0.5  # of all rejects, from which on one account is what it is about
 STEADY: Final = 0.8  # of the bins since its first, with a reject in each: it does not back off
@@ -21,8 +22,8 @@ def note(
     bins: the keys of each bin since the onset, in order.
     """
     keys = np.concatenate([np.empty(0, np.int64), *bins])
-    mine = np.isin(keys & ~ACCOUNT_MASK, streams)
-    codes_of = keys[mine] & ACCOUNT_MASK
+    mine = np.isin(stream_of(keys), streams)
+    codes_of = account_of(keys[mine])
     codes, counts = np.unique(codes_of, return_counts=True)
     if not codes.size:
         return None

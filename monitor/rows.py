@@ -16,6 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from monitor.events import Kind
+from monitor.keys import stream_of
 from monitor.schema import Schema
 
 CELL: Final = 2e-4  # width of a cell of the price grid, in natural logarithms: 2 basis points
@@ -189,7 +190,7 @@ def facts(
             at = of if own is None else of[own]
             key = keys[at]
             if accounts is not None:
-                key = key >> 32 << 32 | accounts
+                key = stream_of(key) | accounts
             parts.append(Rows(at, ts[at], key, values))
     return joined(parts, NO_FACTS)
 

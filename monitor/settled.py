@@ -7,9 +7,9 @@ from typing import Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
 from monitor.events import Kind
 from monitor.feeds import Feed
+from monitor.keys import account_of, kind_of, packed, symbol_of
 from monitor.partial import PartialFrame
 from monitor.rows import CELL_BITS, WIDTH, Rows, cells, units
 
@@ -97,12 +97,12 @@ def settle(keys: NDArray[np.int64], partial: PartialFrame, row_of: NDArray[np.in
 def _by_kind(rows: Rows, row_of: NDArray[np.int64]) -> dict[Kind, Facts]:
     if not rows.size:
         return {}
-    row = row_of[rows.keys >> ACCOUNT_BITS & SYMBOL_MASK]
-    kinds = np.where(row >= 0, rows.keys >> KIND_SHIFT, len(Kind))
+    row = row_of[symbol_of(rows.keys)]
+    kinds = np.where(row >= 0, kind_of(rows.keys), len(Kind))
     found = {}
     for kind in np.flatnonzero(np.bincount(kinds, minlength=len(Kind))[: len(Kind)]).tolist():
         at = np.flatnonzero(kinds == kind)
-        account = rows.keys[at] & ACCOUNT_MASK
+        account = account_of(rows.keys[at])
         found[Kind(kind)] = Facts(row[at], account, rows.ts[at], rows.values[at])
     return found
 
@@ -118,7 +118,7 @@ def _in_order(kind: Kind, told: Facts) -> Facts:
 
 
 def _changes(rows: Rows, row_of: NDArray[np.int64]) -> tuple[Changes, NDArray[np.int64]]:
-    row = row_of[rows.keys >> ACCOUNT_BITS & SYMBOL_MASK]
+    row = row_of[symbol_of(rows.keys)]
     cell, change, ts = rows.values[:, 0], rows.values[:, 1], rows.ts
     if row.size and row.min() < 0:
         kept = row >= 0
@@ -159,10 +159,10 @@ def reduced(partial: PartialFrame) -> PartialFrame:
     depth, facts = partial.depth, partial.facts
     if not depth.size:
         return partial
-    symbols = depth.keys >> ACCOUNT_BITS & SYMBOL_MASK
+    symbols = symbol_of(depth.keys)
     last_ns = np.full(int(symbols.max()) + 1, BEFORE_ALL)
-    books = facts.take(facts.keys >> KIND_SHIFT == Kind.BOOK)
-    told = books.keys >> ACCOUNT_BITS & SYMBOL_MASK
+    books = facts.take(kind_of(facts.keys) == Kind.BOOK)
+    told = symbol_of(books.keys)
     in_use = told <= symbols.max()
     np.maximum.at(last_ns, told[in_use], books.ts[in_use])
     known = last_ns[symbols]
@@ -173,5 +173,5 @@ def reduced(partial: PartialFrame) -> PartialFrame:
     np.add.at(change, place.ravel(), depth.values[:, 1])
     values = np.column_stack([rows[:, 2], change])
     of = np.zeros(len(rows), np.int64)
-    less = Rows(of, rows[:, 1].copy(), rows[:, 0] << ACCOUNT_BITS, values)
+    less = Rows(of, rows[:, 1].copy(), packed(0, rows[:, 0]), values)
     return replace(partial, depth=less)

@@ -6,10 +6,11 @@ import numpy as np
 
 from monitor import retries
 from monitor.accounts import AccountRing
-from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names
+from monitor.columns import Names
 from monitor.events import KINDS, Kind
 from monitor.features import Roster
 from monitor.incidents import FEED, VENUE, AccountEvidence, Case
+from monitor.keys import packed
 from monitor.market.notes import note
 from monitor.market.state import Market
 
@@ -43,8 +44,7 @@ class Witnesses:
     def _streams(self, case: Case, signal: str) -> list[int]:
         """Keys, without their account, of what a signal counts on the case's symbols."""
         return [
-            Kind[seen.feature.upper()] << KIND_SHIFT
-            | self._names.symbols[seen.symbol] << ACCOUNT_BITS
+            packed(Kind[seen.feature.upper()], self._names.symbols[seen.symbol])
             for seen in case.streams
             if seen.signal == signal
             and seen.symbol != VENUE

@@ -6,23 +6,24 @@ import numpy as np
 import pytest
 
 from monitor.accounts import CHUNK_BINS, AccountCount, AccountRing
-from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Interner
+from monitor.columns import Interner
+from monitor.keys import packed, stream_of
 
 ACCOUNTS = Interner(["", "ada", "bob", "cyd"])
 BINS = 3 * CHUNK_BINS + 5
 
 
 def _stream(kind: int, symbol: int) -> int:
-    return kind << KIND_SHIFT | symbol << ACCOUNT_BITS
+    return packed(kind, symbol)
 
 
 def _bins() -> list[np.ndarray]:
     rng = np.random.default_rng(5)
     sizes = rng.integers(0, 12, BINS)
     return [
-        rng.integers(0, 2, n) << KIND_SHIFT
-        | rng.integers(0, 3, n) << ACCOUNT_BITS
-        | rng.integers(0, len(ACCOUNTS.names), n)
+        packed(
+            rng.integers(0, 2, n), rng.integers(0, 3, n), rng.integers(0, len(ACCOUNTS.names), n)
+        )
         for n in sizes
     ]
 
@@ -49,7 +50,7 @@ def test_any_range_of_bins_is_counted_as_if_bin_by_bin(first: int, restored: boo
         keys = np.concatenate(
             [np.empty(0, np.int64), *bins[max(first, 1) : stop]]
         )  # 0 is forgotten
-        mine = keys[np.isin(keys >> ACCOUNT_BITS, [stream >> ACCOUNT_BITS for stream in wanted])]
+        mine = keys[np.isin(stream_of(keys), wanted)]
         count = Counter(ACCOUNTS.names[key & 0xFF] for key in mine.tolist())
         [found] = ring.top([wanted], range(first, stop), ACCOUNTS)
         assert {top.account: top.count for top in found} == {n: c for n, c in count.items() if n}

@@ -5,7 +5,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from monitor.columns import ACCOUNT_BITS, Recoding
+from monitor.columns import Recoding
+from monitor.keys import packed
 from monitor.market.apart import Apart, Stranded, nobody, stranded
 from monitor.market.bands import margins
 from monitor.market.exposure import Exposure
@@ -34,7 +35,7 @@ def held() -> Exposure:
     found = Exposure(positions_max=100)
     found.restore(
         {
-            "key": rows << ACCOUNT_BITS | accounts,
+            "key": packed(0, rows, accounts),
             "position": position,
             "entry": entry,
             "collateral": collateral,

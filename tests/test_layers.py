@@ -11,7 +11,7 @@ import pytest
 ROOT: Final = Path(__file__).parents[1]
 LAYER_0: Final = {"numpy", "scipy", "river", "detectors"}
 CORE: Final = [
-    *("events", "records", "schema", "codec", "columns", "arrival", "bins", "features"),
+    *("events", "records", "schema", "codec", "keys", "columns", "arrival", "bins", "features"),
     *("accounts", "incidents", "explain", "detection", "pipeline", "config", "textstate"),
     *("intake", "frames", "merge", "shard", "rows", "settled", "links", "rarity"),
     *("blindness", "feeds", "market.state", "market.depth", "market.gauges", "market.prices"),

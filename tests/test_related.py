@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from detectors.comovement import Follows, nothing_follows
-from monitor.columns import ACCOUNT_BITS, Recoding
+from monitor.columns import Recoding
+from monitor.keys import packed
 from monitor.market.exposure import Exposure
 from monitor.market.related import HOLDERS, TURNS, Related
 
@@ -31,7 +32,7 @@ def held(positions: list[tuple[int, int, int, float]] = POSITIONS) -> tuple[Expo
     found = Exposure(positions_max=1_000)
     found.restore(
         {
-            "key": rows << ACCOUNT_BITS | accounts,
+            "key": packed(0, rows, accounts),
             **{
                 name: np.ones(rows.size)
                 for name in ("position", "entry", "collateral", "leverage", "rate", "taken")

@@ -4,12 +4,13 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Interner
+from monitor.columns import Interner
 from monitor.events import Kind
+from monitor.keys import packed
 from monitor.retries import note
 
-STREAM = Kind.REJECT << KIND_SHIFT | 5 << ACCOUNT_BITS
-OTHER = Kind.ORDER << KIND_SHIFT | 5 << ACCOUNT_BITS
+STREAM = packed(Kind.REJECT, 5)
+OTHER = packed(Kind.ORDER, 5)
 ACCOUNTS = Interner(["", "bot", *(f"trader-{i}" for i in range(40))])
 
 

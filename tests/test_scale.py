@@ -9,9 +9,10 @@ from hypothesis import strategies as st
 from msgspec.structs import replace
 
 from monitor.clocks import NEVER, Resume
-from monitor.columns import ACCOUNT_BITS, KIND_SHIFT, Names
+from monitor.columns import Names
 from monitor.config import Config, Scale
 from monitor.frames import Decision, Frames, FramesError, decode_frames, encode_frames
+from monitor.keys import kind_of, packed, symbol_of
 from monitor.partial import PartialFrame
 from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
@@ -232,7 +233,7 @@ def test_a_number_that_never_held_anything_is_not_waited_for_once_it_is_idle() -
 
 def message(names: Names) -> Frames:
     keys = [
-        2 << KIND_SHIFT | names.symbols[s] << ACCOUNT_BITS | names.accounts[a]
+        packed(2, names.symbols[s], names.accounts[a])
         for s, a in (("B", "y"), ("A", ""), ("B", "x"), ("B", "y"))
     ]
     decision = Decision("idle", "orders", 1, 7, None)
@@ -247,8 +248,8 @@ def spelled(frames: Frames, names: Names) -> list[tuple[int, list[tuple[int, str
             frame.bin,
             sorted(
                 (
-                    key >> KIND_SHIFT,
-                    names.symbols.names[key >> ACCOUNT_BITS & 0xFFFFFF],
+                    kind_of(key),
+                    names.symbols.names[symbol_of(key)],
                     names.accounts.names[key & 0xFFFFFFFF],
                 )
                 for key in frame.keys.tolist()

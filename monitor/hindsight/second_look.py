@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 from detectors.alone import RISES
 from detectors.market_wide import MarketWide
 from detectors.surprise import SurpriseBank
-from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, KIND_SHIFT, SYMBOL_MASK
 from monitor.detection import Step
 from monitor.events import KINDS, NS_PER_S, Kind
 from monitor.incidents import VENUE, Sighting
+from monitor.keys import account_of, kind_of, symbol_of
 from monitor.pipeline import Pipeline
 
 STREAMS_MAX: Final = 12  # the loudest, that are looked at
@@ -124,9 +124,9 @@ class SecondLook:
         keys = self.pipeline.detection.ring.of(bin_index)
         names = self.pipeline.names
         symbols = [names.symbols[name] for name in sorted(self._symbols) if name in names.symbols]
-        keys = keys[np.isin(keys >> ACCOUNT_BITS & SYMBOL_MASK, symbols)]
+        keys = keys[np.isin(symbol_of(keys), symbols)]
         for feature in self._features:
-            mine = keys[keys >> KIND_SHIFT == Kind[feature.upper()]] & ACCOUNT_MASK
+            mine = account_of(keys[kind_of(keys) == Kind[feature.upper()]])
             of_feature = self.accounts.setdefault(feature, Counter())
             for code, count in zip(*np.unique(mine, return_counts=True), strict=True):
                 of_feature[names.accounts.names[code]] += int(count)

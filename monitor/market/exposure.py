@@ -13,8 +13,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import Bools, Floats, Ints, State, pack, unpack
-from monitor.columns import ACCOUNT_BITS, ACCOUNT_MASK, Recoding
+from monitor.columns import Recoding
 from monitor.events import Kind
+from monitor.keys import account_of, packed, symbol_of
 from monitor.market.ranked import inserted, numbered
 from monitor.market.room import Room
 from monitor.market.standing import Standing, of_symbols
@@ -33,7 +34,7 @@ _NONE: Final = np.empty(0, np.int64)
 class Exposure:
     """N positions, one a (symbol, account), in the order in which they were admitted.
 
-    key: (N,) row of the symbol << 32 | code of the account; row, account: (N,) the same apart.
+    key: (N,) of the symbol's row and the account's code; row, account: (N,) the same apart.
     position: (N,) signed base units, 0 where closed or not told. entry: (N,) quote. leverage: (N,).
     collateral: (N,) quote. rate: (N,) maintenance margin rate. pool: (N,) number of the collateral
     pool, NaN for none. group: (N,) number of what the position stands on, its pool or itself
@@ -105,7 +106,7 @@ class Exposure:
     def _admitted(self, changes: Facts, names: Sequence[str]) -> tuple[Ints, Facts]:
         """The last change of each position, by place; makes room for new ones, by name."""
         named = np.flatnonzero(changes.account)
-        key = changes.row[named] << ACCOUNT_BITS | changes.account[named]
+        key = packed(0, changes.row[named], changes.account[named])
         # In the order of time within a symbol: the last of each key is its latest.
         order = np.argsort(key, kind="stable")
         key, ends = key[order], np.ones(key.size, np.bool_)
@@ -114,8 +115,8 @@ class Exposure:
         at = self.find(key)
         new = np.flatnonzero(at < 0)
         if new.size:
-            accounts = (key[new] & ACCOUNT_MASK).tolist()
-            rows = (key[new] >> ACCOUNT_BITS).tolist()
+            accounts = account_of(key[new]).tolist()
+            rows = symbol_of(key[new]).tolist()
             by_name = sorted(range(new.size), key=lambda i: (rows[i], names[accounts[i]]))
             self._admit(key[new[by_name]], keep=key)
             at = self.find(key)
@@ -129,8 +130,8 @@ class Exposure:
         key = key[: max(0, self.positions_max - self.key.size)]
         size = self.key.size
         self._room.extend(self, _FILLS, key.size)
-        self.key[size:], self.row[size:] = key, key >> ACCOUNT_BITS
-        self.account[size:] = key & ACCOUNT_MASK
+        self.key[size:], self.row[size:] = key, symbol_of(key)
+        self.account[size:] = account_of(key)
         self.group[size:] = self.groups + np.arange(key.size)
         self.groups += key.size
         ranked = np.argsort(key)
@@ -148,7 +149,7 @@ class Exposure:
 
     def _index(self) -> None:
         """Whatever follows from keys and pools, from nothing."""
-        self.row, self.account = self.key >> ACCOUNT_BITS, self.key & ACCOUNT_MASK
+        self.row, self.account = symbol_of(self.key), account_of(self.key)
         self._order = np.argsort(self.key, kind="stable").astype(np.int64)
         self._sorted = self.key[self._order]
         self.group, self.groups = np.arange(self.key.size), self.key.size
@@ -218,7 +219,7 @@ class Exposure:
 
     def _known(self, facts: Facts, since: Ints | None) -> tuple[Ints, Facts]:
         """Facts about positions that are known, and that were not told whole since."""
-        at = self.find(facts.row << ACCOUNT_BITS | facts.account)
+        at = self.find(packed(0, facts.row, facts.account))
         chosen = (at >= 0) & self.told[at]
         if since is not None:
             chosen &= facts.ts > since[at]
@@ -280,7 +281,7 @@ class Exposure:
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""
-        self.key = self.row << ACCOUNT_BITS | recoding.accounts[self.account]
+        self.key = packed(0, self.row, recoding.accounts[self.account])
         self._index()
 
     def state(self) -> State:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from detectors.base import Floats, Ints
-from monitor.columns import ACCOUNT_BITS
+from monitor.keys import packed
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,5 +26,5 @@ class Standing:
 def of_symbols(keys: Ints, order: Ints, first: int, last: int) -> Ints:
     """Places of all positions of the symbols from one up to, and without, another, in the order in
     which they were admitted. keys, order: as in Standing."""
-    start, end = np.searchsorted(keys, np.array([first, last]) << ACCOUNT_BITS)
+    start, end = np.searchsorted(keys, packed(0, np.array([first, last])))
     return np.sort(order[start:end])
