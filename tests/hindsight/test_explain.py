@@ -107,7 +107,7 @@ def test_the_text_fits_80_columns_and_json_comes_back_whole(trouble: Path) -> No
     for head in (
         "How rare",
         "What moved first",
-        "Which multiple of its rate",
+        "How its rate rose",
         "Who",
         "What was told",
     ):
