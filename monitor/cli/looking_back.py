@@ -140,8 +140,8 @@ def explain(
     """Explain one incident of LOGS at length.
 
     Replays the logs, and says: what moved first and in which order; second by
-    second, what came and what was expected; which multiple of its rate that
-    seemed to be; what the whole market did; who did it; and what would have
+    second, what came and what was expected; how its rate seemed to
+    have risen; what the whole market did; who did it; and what would have
     been told without them, which is found by replaying without their events.
     Use the settings of the run that told the incident, or its id may not be
     there.
