@@ -140,11 +140,10 @@ def explain(
     """Explain one incident of LOGS at length.
 
     Replays the logs, and says: what moved first and in which order; second by
-    second, what came and what was expected; how its rate seemed to
-    have risen; what the whole market did; who did it; and what would have
-    been told without them, which is found by replaying without their events.
-    Use the settings of the run that told the incident, or its id may not be
-    there.
+    second, what came and what was expected; how rates seemed to have risen;
+    what the whole market did; who did it; and what would have been told
+    without them, which is found by replaying without their events. Use the
+    settings of the run that told the incident, or its id may not be there.
 
     LOGS may also be the audit log of a live run: then it says what that knows.
 
