@@ -58,7 +58,7 @@ class Cusum:
     rise, and of a rise, where there is evidence for one, without its multiple.
     lull: share of the mean below which no rate is followed.
     nats, peak: (SIZES, S) evidence, and its highest. came, usual: (SIZES, S) what came since it
-    began, and what the mean expects.
+    began, and what the mean expects; they mean nothing where there is no evidence.
     """
 
     _STATE = ("drift", "nats", "peak", "came", "usual")

@@ -4,8 +4,9 @@ Streams are judged twice. Alone, by the likelihood that their rate has risen to 
 cusum.py), and by what lasts (see sustained.py), which the tail of quiet flow turns into decades:
 that is the score. Together with others, by the excess of windows over the mean and the market,
 weighed against the stream's own noise at that length; what many streams come to in such a window is
-a mixture (see mixture.py). An alarmed
-stream is not learned. One that stays alarmed for long has found a new normal, and starts
+a mixture (see mixture.py).
+
+An alarmed stream is not learned. One that stays alarmed for long has found a new normal, and starts
 anew from there, so that a level shift alarms once. Noise and tails are learned at all times, in
 small steps: they say what this stream is like, and a guard must not keep that from them.
 """

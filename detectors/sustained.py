@@ -16,12 +16,12 @@ from detectors.base import BLOCK, Bools, Floats, State, grow, pack, unpack
 from detectors.excess import Loud
 from detectors.windows import HOPS, LENGTHS, SCALES, Plan
 
-FROM: Final = LENGTHS.index(256)  # bins
+FROM: Final = LENGTHS.index(256)  # the first length that is judged here: 256 bins, a minute
 _FILLS: Final = {"held": 0.0, "decades": 0.0}
 
 
 class Sustained:
-    """The loudest long window of S streams.
+    """The loudest of the longest windows of S streams.
 
     held: (SCALES - FROM, S) nats of the last window of each length. decades: (S,) what the loudest
     of them came to.
@@ -37,7 +37,8 @@ class Sustained:
         grow(self, _FILLS, streams, self.signals)
 
     def take(self, rows: Plan, loud: Loud) -> Floats | None:
-        """(S,) nats of the loudest window, where any ends in a frame: then in its last bin."""
+        """(S,) nats of the loudest window, where one ends in a frame, which is in its last bin;
+        None where none does."""
         first = rows.rows[FROM].start
         if first == rows.scale.size:
             return None

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from detectors.base import State
+from monitor.clocks import NEVER
 from monitor.incidents import (
     FEED,
     SEVERITIES,
@@ -17,6 +18,7 @@ from monitor.incidents import (
     Change,
     DeskOptions,
     Sighting,
+    weighing,
 )
 from monitor.textstate import from_text, to_text
 
@@ -86,8 +88,8 @@ class Desk:
         return changes
 
     def held(self, bin_index: int, signal: str, symbol: str) -> float:
-        """The score of a stream below which a sighting of it in a bin changes no more than how
-        long its incident lasts; -inf where it may do more."""
+        """The score at or below which a sighting of a stream is not kept, so that its details are
+        not asked for; -inf where it may be."""
         scores = [
             case.streams[place].score
             for case in self.open
@@ -173,6 +175,7 @@ class Desk:
         return case, absorbed
 
     def _open(self, bin_index: int, seen: Sighting) -> Case:
+        assert seen.onset_bin != NEVER
         name = f"{self.venue}\n{bin_index}\n{seen.signal}\n{seen.symbol}"
         digest = blake2b(name.encode(), digest_size=8).hexdigest()
         case = Case(digest, bin_index, seen.onset_bin, bin_index, bin_index, 0.0, 0.0, "info", [])
@@ -192,13 +195,14 @@ class Desk:
         new = seen.symbol not in self._places[case.id]
         places = self._places[case.id].setdefault(seen.symbol, {})
         place = places.setdefault(seen.signal, len(case.streams))
+        if place < len(case.streams) and seen.score <= case.streams[place].score:
+            return new
+        assert seen.onset_bin != NEVER  # whoever made it knew that it would be kept
         if place == len(case.streams):
             case.streams.append(seen)
             case.fresh = True
-        elif seen.score > case.streams[place].score:
-            case.streams[place] = seen
         else:
-            return new
+            case.streams[place] = seen
         self._undated.add(case.id)
         return new
 
@@ -208,10 +212,9 @@ class Desk:
             return
         self._undated.discard(case.id)
         loudest = max(case.streams, key=lambda seen: (seen.score, -seen.onset_bin))
-        least = loudest.score - max(1.0, loudest.score / 2)
         case.onset_bin = loudest.onset_bin
-        weigh = (s.onset_bin for s in case.streams if s.score >= least)
-        for onset_bin in sorted(weigh, reverse=True):
+        begun = (seen.onset_bin for seen in weighing(case.streams))
+        for onset_bin in sorted(begun, reverse=True):
             if onset_bin < case.onset_bin - self.options.lead_bins:
                 break
             case.onset_bin = min(case.onset_bin, onset_bin)

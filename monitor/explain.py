@@ -14,6 +14,7 @@ from monitor.incidents import (
     Incident,
     Sighting,
     SymbolEvidence,
+    in_order,
 )
 
 AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
@@ -108,7 +109,7 @@ def _summary(
     since = _clock(case.onset_bin * bin_ns)
     text = _what(lead, alike)
     text += f" since {since} UTC"
-    first = min(ranked, key=lambda s: (s.onset_bin, -s.score, s.symbol))
+    first = in_order(ranked, case.onset_bin)[0]
     if len(case.streams) > 1 and first.symbol != VENUE:
         text += f", first {_events(first).lower()} on {first.symbol}"
     others = [s for s in dict.fromkeys(seen.signal for seen in ranked) if s != lead.signal]

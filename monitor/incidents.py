@@ -1,5 +1,6 @@
 """Incidents: what is told of them, and what is kept of one while it is open."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final, Literal
 
@@ -104,6 +105,20 @@ class Sighting(Struct):
     @property
     def stream(self) -> tuple[str, str]:
         return self.signal, self.symbol
+
+
+def weighing(streams: Sequence[Sighting]) -> list[Sighting]:
+    """Those that an incident is about, and not merely part of: within a decade of the loudest, or
+    half as loud."""
+    loudest = max(seen.score for seen in streams)
+    least = loudest - max(1.0, loudest / 2.0)
+    return [seen for seen in streams if seen.score >= least]
+
+
+def in_order(streams: Sequence[Sighting], onset_bin: int) -> list[Sighting]:
+    """The streams that weigh and began with an incident's onset or after it, as they began."""
+    led = [seen for seen in weighing(streams) if seen.onset_bin >= onset_bin]
+    return sorted(led, key=lambda seen: (seen.onset_bin, -seen.score, seen.stream))
 
 
 class Case(Struct):

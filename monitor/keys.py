@@ -10,18 +10,18 @@ from typing import Final, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 
-ACCOUNT_BITS: Final = 32
-SYMBOL_BITS: Final = 24
-ACCOUNT_MASK: Final = (1 << ACCOUNT_BITS) - 1
-_SYMBOL_MASK: Final = (1 << SYMBOL_BITS) - 1
-_KIND_SHIFT: Final = ACCOUNT_BITS + SYMBOL_BITS
+_ACCOUNT_BITS: Final = 32
+_SYMBOL_BITS: Final = 24
+_ACCOUNT_MASK: Final = (1 << _ACCOUNT_BITS) - 1
+_SYMBOL_MASK: Final = (1 << _SYMBOL_BITS) - 1
+_KIND_SHIFT: Final = _ACCOUNT_BITS + _SYMBOL_BITS
 
 _Key = TypeVar("_Key", int, NDArray[np.int64])
 
 
 def packed(kind: _Key | int, symbol: _Key | int, account: _Key | int = 0) -> _Key:
     """The key of these; (n,) each, or one for all."""
-    return kind << _KIND_SHIFT | symbol << ACCOUNT_BITS | account  # type: ignore[return-value]
+    return kind << _KIND_SHIFT | symbol << _ACCOUNT_BITS | account  # type: ignore[return-value]
 
 
 def kind_of(key: _Key) -> _Key:
@@ -29,13 +29,13 @@ def kind_of(key: _Key) -> _Key:
 
 
 def symbol_of(key: _Key) -> _Key:
-    return key >> ACCOUNT_BITS & _SYMBOL_MASK
+    return key >> _ACCOUNT_BITS & _SYMBOL_MASK
 
 
 def account_of(key: _Key) -> _Key:
-    return key & ACCOUNT_MASK
+    return key & _ACCOUNT_MASK
 
 
 def stream_of(key: _Key) -> _Key:
     """The key without its account."""
-    return key & ~ACCOUNT_MASK
+    return key & ~_ACCOUNT_MASK

@@ -12,7 +12,7 @@ from monitor.config import Config
 from monitor.detection import Detection, Step
 from monitor.events import NS_PER_S
 from monitor.exporter import Exporter
-from monitor.incidents import Case, Incident
+from monitor.incidents import Case, Incident, in_order
 from monitor.scoreline import Recent
 
 RECENT_MAX: Final = 200
@@ -104,9 +104,6 @@ class Status:
 def _onsets_ns(case: Case, incident: Incident, bin_ns: int) -> dict[Stream, int]:
     """When the streams that are shown began, and those that began first."""
     shown = {(seen.signal, seen.symbol) for seen in incident.symbols}
-    ranked = sorted(case.streams, key=lambda seen: (seen.onset_bin, -seen.score, seen.stream))
-    return {
-        seen.stream: seen.onset_bin * bin_ns
-        for place, seen in enumerate(ranked)
-        if place < FIRST_MAX or seen.stream in shown
-    }
+    first = in_order(case.streams, case.onset_bin)[:FIRST_MAX]
+    begun = [*first, *(seen for seen in case.streams if seen.stream in shown)]
+    return {seen.stream: seen.onset_bin * bin_ns for seen in begun}

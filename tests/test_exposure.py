@@ -10,6 +10,7 @@ from monitor.columns import Names
 from monitor.config import Config
 from monitor.features import Roster
 from monitor.intake import Intake, counting_fold
+from monitor.keys import packed
 from monitor.market.exposure import Exposure
 from monitor.records import Partition, RawBatch
 from monitor.settled import settle
@@ -96,7 +97,7 @@ class Book:
         return self
 
     def of(self, account: str = "a", symbol: str = "X") -> dict[str, float]:
-        key = np.array([self.roster.symbols.index(symbol) << 32 | self.names.accounts[account]])
+        key = np.array([packed(0, self.roster.symbols.index(symbol), self.names.accounts[account])])
         at = int(self.exposure.find(key)[0])
         assert at >= 0
         return {

@@ -9,6 +9,7 @@ import pytest
 from monitor.codec import Codec
 from monitor.columns import Names
 from monitor.events import KINDS, Kind
+from monitor.keys import symbol_of
 from monitor.schema import Schema, TopicMapping
 from tests.test_codec import BYTES_MAX, TS, decode, event, raw, venue, without
 
@@ -132,7 +133,7 @@ def test_both_forms_mix_in_one_batch_in_their_order() -> None:
     decoded = decode(venue(symbol="A"), event(symbol="B"), venue(symbol="C"), topic="venue")
     names = Names()
     columns = names.columns(decoded)
-    ordered = [names.symbols.names[key >> 32 & 0xFFFFFF] for key in columns.keys.tolist()]
+    ordered = [names.symbols.names[symbol_of(key)] for key in columns.keys.tolist()]
     assert ordered == ["A", "B", "C"]
     assert columns.ts.tolist() == [TS // 1_000_000 * 1_000_000, TS, TS // 1_000_000 * 1_000_000]
 

@@ -12,7 +12,7 @@ from monitor.clocks import NEVER, Resume
 from monitor.columns import Names
 from monitor.config import Config, Scale
 from monitor.frames import Decision, Frames, FramesError, decode_frames, encode_frames
-from monitor.keys import kind_of, packed, symbol_of
+from monitor.keys import account_of, kind_of, packed, symbol_of
 from monitor.partial import PartialFrame
 from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
@@ -250,7 +250,7 @@ def spelled(frames: Frames, names: Names) -> list[tuple[int, list[tuple[int, str
                 (
                     kind_of(key),
                     names.symbols.names[symbol_of(key)],
-                    names.accounts.names[key & 0xFFFFFFFF],
+                    names.accounts.names[account_of(key)],
                 )
                 for key in frame.keys.tolist()
             ),

@@ -124,9 +124,11 @@ def calibrate(
 @click.command()
 @logs_argument
 @config_option
-@click.option("--incident", metavar="ID", help="Its id, or how it begins; default: the loudest.")
+@click.option(
+    "--incident", metavar="ID", help="Its id, or the first of its characters; default: the loudest."
+)
 @decisions_option
-@click.option("--quick", is_flag=True, help="Leave out what would have been without accounts.")
+@click.option("--quick", is_flag=True, help="Do not replay without the accounts' events.")
 @click.option("--json", "as_json", is_flag=True, help="One JSON object, with every second.")
 @one_line_errors
 def explain(
@@ -198,9 +200,9 @@ def compare(
     decisions: Path | None,
     as_json: bool,
 ) -> None:
-    """Replay LOGS under two or more settings, and say what they would have told.
+    """Replay LOGS under several settings, and set them side by side.
 
-    Side by side: incidents, pages, and for every incident when each setting
+    Compared are incidents, pages, and for every incident when each setting
     first saw it and first paged, who was sooner, and by how much. Incidents are
     the same where they overlap in time and name a symbol in common. With labels
     also recall, delay and lead, by the rules of `score`.

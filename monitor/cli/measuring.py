@@ -11,14 +11,26 @@ from monitor.settings import load
 
 
 @click.command()
-@click.option("--seed", type=int, help="Below 1,000,000 for tuning, from there on for scoring.")
+@click.option("--seed", type=int, help="Needed: below 1,000,000 for tuning, else for scoring.")
 @click.option("--scenario", default="quiet", show_default=True, help="See --list.")
 @click.option("--size", default="medium", show_default=True, help="small, medium or large.")
-@click.option("--duration", default="30m", show_default=True, help="Such as 90s, 30m, 6h, 2d.")
-@click.option("--onset", help="When the scenario begins; default: a third of the duration.")
+@click.option(
+    "--duration",
+    metavar="DURATION",
+    default="30m",
+    show_default=True,
+    help="Such as 90s, 30m, 6h, 2d.",
+)
+@click.option(
+    "--onset",
+    metavar="DURATION",
+    help="When the scenario begins; default: a third of the duration.",
+)
 @click.option("--symbols", default="12", show_default=True, help="A count, or names with commas.")
 @click.option("--rate", type=float, help="Events/s of the whole venue; default: the profile's.")
-@click.option("--profile", default="perp", show_default=True, help="How quiet flow behaves.")
+@click.option(
+    "--profile", default="perp", show_default=True, help="How quiet flow behaves; see --list."
+)
 @click.option("--start", help="Venue time of the first event, ISO 8601; default: a fixed day.")
 @click.option(
     "-o",
@@ -34,7 +46,7 @@ from monitor.settings import load
 @click.option("--list", "listing", is_flag=True, help="Name all scenarios and profiles.")
 @one_line_errors
 def simulate(listing: bool, **asked: Any) -> None:
-    """Make a log of a venue where something happens, and say what it was.
+    """Make a log of a venue where something happens, and its labels.
 
     A seeded venue: order books, makers that cancel and replace, takers,
     leveraged accounts, a liquidation engine. Normal flow is hard: bursts,

@@ -71,11 +71,12 @@ def record(
 @click.option("--port", default=9108, show_default=True, help="Port of /metrics; 0 picks one.")
 @one_line_errors
 def demo(seconds: float, keep_running: bool, seed: int, port: int) -> None:
-    """See it work: a broker, a small exchange, and the monitor, for two minutes.
+    """See it work: a broker, a small exchange, the monitor.
 
     Starts an embedded Kafka-compatible broker and a seeded exchange of twelve
-    symbols that publishes to it in real time. About a minute in, makers pull
-    their quotes on five symbols at once. The monitor reads it over the wire.
+    symbols that publishes to it in real time. About 50 seconds in, leverage
+    piles up on five symbols; then makers pull their quotes there. The monitor
+    reads it over the wire. Ends by itself after two minutes.
     """
     from monitor.demo.show import show
 

@@ -16,7 +16,7 @@ from monitor.errors import UserError
 from monitor.hindsight.second_look import SecondLook, StreamStory
 from monitor.hindsight.told import Told, audited, chosen, replayed
 from monitor.hindsight.without import Enough, Without, asked_about, play, without
-from monitor.incidents import VENUE, Incident, Sighting
+from monitor.incidents import VENUE, Incident, Sighting, in_order
 from monitor.rarity import rarity
 from monitor.replay import Replay
 
@@ -136,7 +136,7 @@ def _explained(asked: Asked, told: Told, look: SecondLook | None = None) -> Expl
         incident=told.incident,
         changes=told.changes,
         rarity=rarity(told.incident.score, asked.config.bin_ns),
-        first=_first(told.streams, asked.config.bin_ns),
+        first=_first(told.streams, told.incident.onset_ns, asked.config.bin_ns),
         streams=[] if look is None else look.stories(),
         accounts=_accounts(accounts, told.incident),
         overlaps=_overlaps(accounts),
@@ -153,10 +153,13 @@ def _without(asked: Asked, told: Told) -> list[Without]:
     ]
 
 
-def _first(streams: Sequence[Sighting], bin_ns: int) -> list[First]:
-    named = [seen for seen in streams if seen.symbol != VENUE]
-    ranked = sorted(named, key=lambda s: (s.onset_bin, -s.score, s.stream))
-    return [First(s.onset_bin * bin_ns, s.signal, s.symbol, s.feature) for s in ranked]
+def _first(streams: Sequence[Sighting], onset_ns: int, bin_ns: int) -> list[First]:
+    ranked = in_order(streams, onset_ns // bin_ns) if streams else []
+    return [
+        First(seen.onset_bin * bin_ns, seen.signal, seen.symbol, seen.feature)
+        for seen in ranked
+        if seen.symbol != VENUE
+    ]
 
 
 def _accounts(counted: Mapping[str, Counter[str]], incident: Incident) -> list[AccountStory]:

@@ -21,7 +21,7 @@ from monitor.pipeline import Pipeline
 STREAMS_MAX: Final = 12  # the loudest, that are looked at
 BEFORE_S: Final = 30
 SECONDS_MAX: Final = 900  # after the onset
-SPEAKS_DECADES: Final = 2.0  # from here on a window is said to have spoken
+SPEAKS_DECADES: Final = 2.0  # from here on a rise is said to have been seen
 
 
 class Second(Struct, frozen=True):

@@ -106,7 +106,8 @@ class Apart:
         self.looked.begin()
 
     def look(self, at_bin: int, market: "Market", levels: Floats) -> None:
-        """levels: (S, G) of all gauges at the end of a bin."""
+        """levels: (S, G) of all gauges, those of prices as the bin before left them; where a price
+        has gone since, nothing is compared."""
         mark = price_of(market.depth, market.prices)
         other = {"index_age": market.prices.told[INDEX], "mark_distance": market.price()}
         names = list(GAUGES)
@@ -114,6 +115,7 @@ class Apart:
             (number, row, float(other[gauge][row]))
             for number, gauge in enumerate(GAUGE)
             for row in _apart(levels[:, names.index(gauge)], LEAST[gauge])
+            if np.isfinite(other[gauge][row])
         ]
         held, margins = market.risk.exposure, market.risk.seen.margins
         self.looked.add(at_bin, stranded(held, margins, mark, asked))

@@ -1,7 +1,7 @@
 """Everything that is known of the market, and the levels that detectors judge, once a second.
 
-Looks fall between the ends of blocks, where detectors learn, and take two bins: books and prices
-are looked at in the first, positions in the second. No bin pays for all of it.
+Looks take two bins, books and prices in the first and positions in the second, and with bins of
+250 ms they fall between the ends of blocks, where detectors learn: no bin pays for all of it.
 """
 
 from collections.abc import Callable, Mapping

@@ -155,7 +155,7 @@ def _first(entry: Entry) -> list[First]:
     """What began first, in its order; the venue's own streams are no symbol's."""
     together: dict[tuple[int, str], list[str]] = {}
     for (signal, symbol), onset_ns in sorted(entry.onsets_ns.items(), key=lambda item: item[1]):
-        if symbol != VENUE:
+        if symbol != VENUE and onset_ns >= entry.incident.onset_ns:
             together.setdefault((onset_ns, signal), []).append(symbol)
     shown = list(together.items())[:FIRST_SHOWN]
     return [First(onset_ns, signal, symbols) for (onset_ns, signal), symbols in shown]

@@ -46,13 +46,22 @@ def test_the_loudest_window_is_held_until_one_of_its_length_ends() -> None:
 
 
 def test_a_frame_of_a_block_is_as_sixteen_of_a_bin() -> None:
+    frame, bins = Sustained(), Sustained()
+    for sustained in (frame, bins):
+        sustained.resize(2)
     rows = plan(0, BLOCK)
     at = int(np.flatnonzero(rows.scale == FROM)[0])
-    sustained = Sustained()
-    sustained.resize(2)
-    found = sustained.take(rows, loud([0, at], [0, 1], [9.0, 3.0]))
+    found = frame.take(rows, loud([0, at], [0, 1], [9.0, 3.0]))
     assert found is not None
     assert found.tolist() == [0.0, 3.0]
+    for t in range(BLOCK - 1):
+        assert bins.take(plan(t, 1), loud([0], [0], [9.0])) is None
+    last = plan(BLOCK - 1, 1)
+    at = int(np.flatnonzero(last.scale == FROM)[0])
+    again = bins.take(last, loud([0, at], [0, 1], [9.0, 3.0]))
+    assert again is not None
+    assert (again == found).all()
+    assert (bins.held == frame.held).all()
 
 
 def test_what_began_anew_is_forgotten() -> None:
