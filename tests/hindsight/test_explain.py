@@ -64,7 +64,7 @@ def test_seconds_count_what_the_log_holds(trouble: Path) -> None:
 
 def test_accounts_are_counted_over_the_incidents_symbols_by_kind(trouble: Path) -> None:
     found = explain(Asked(config=Config(), logs=[trouble], quick=True, on_pass=unseen))
-    symbols = {seen.symbol for seen in found.first}
+    symbols = {seen.symbol for seen in found.incident.symbols}
     counts: Counter[tuple[str, str]] = Counter()
     for line in trouble.read_bytes().splitlines():
         event = json.loads(line)
