@@ -37,8 +37,8 @@ def _evidence(incident: Incident) -> Iterable[str]:
     yield "    symbol         signal           observed  expected  ratio  score"
     for seen in incident.symbols[:SYMBOLS_SHOWN]:
         yield (
-            f"    {seen.symbol:14.14} {seen.signal:15.15} {seen.observed:9,.0f} "
-            f"{seen.expected:9,.0f} {seen.ratio:5.1f}x {seen.score:6.1f}"
+            f"    {seen.symbol:14.14} {seen.signal:15.15} {count(seen.observed):>9} "
+            f"{count(seen.expected):>9} {seen.ratio:5.1f}x {seen.score:6.1f}"
         )
     more = len(incident.symbols) - SYMBOLS_SHOWN
     if more > 0:
@@ -46,6 +46,11 @@ def _evidence(incident: Incident) -> Iterable[str]:
     accounts = [f"{a.account} {a.share:.0%}" for a in incident.accounts if a.share >= 0.05]
     if accounts:
         yield f"    accounts: {', '.join(accounts[:4])}"
+
+
+def count(value: float) -> str:
+    """A number of events, or a level; a small one that is not whole with a decimal."""
+    return f"{value:,.0f}" if value >= 9.95 or value == round(value) else f"{value:.1f}"
 
 
 def clock(ns: int) -> str:

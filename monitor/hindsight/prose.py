@@ -11,7 +11,7 @@ from monitor.hindsight.explanation import Explanation
 from monitor.hindsight.second_look import Second, StreamStory
 from monitor.hindsight.without import Without
 from monitor.incidents import VENUE
-from monitor.pretty import WIDTH, clock, duration, grid, incident_text
+from monitor.pretty import WIDTH, clock, count, duration, grid, incident_text
 
 STREAMS_SHOWN: Final = 4
 FIRST_SHOWN: Final = 8
@@ -97,11 +97,7 @@ def _name(story: StreamStory) -> str:
 
 
 def _cell(second: Second | None) -> str:
-    return NONE if second is None else f"{second.observed:,.0f}/{_number(second.expected)}"
-
-
-def _number(value: float) -> str:
-    return f"{value:,.0f}" if value >= 9.95 else f"{value:.1f}"
+    return NONE if second is None else f"{second.observed:,.0f}/{count(second.expected)}"
 
 
 def _before(story: StreamStory) -> str:
@@ -109,7 +105,7 @@ def _before(story: StreamStory) -> str:
     if not before:
         return NONE
     observed = sum(second.observed for second in before) / len(before)
-    return f"{_number(observed)}/{_number(sum(s.expected for s in before) / len(before))}"
+    return f"{count(observed)}/{count(sum(s.expected for s in before) / len(before))}"
 
 
 def _peak(story: StreamStory) -> str:

@@ -17,7 +17,7 @@ from monitor.incidents import VENUE, AccountEvidence, Incident
 from monitor.pages.chart import Chart, chart
 from monitor.pages.health import notices
 from monitor.pages.links import filled
-from monitor.pretty import clock, duration
+from monitor.pretty import clock, count, duration
 from monitor.rarity import rarity
 from monitor.status import Status
 
@@ -169,11 +169,6 @@ def _iso(ns: int) -> str:
     return f"{_moment(ns):%Y-%m-%dT%H:%M:%S}.{ns % NS_PER_S // 1_000_000:03d}Z"
 
 
-def _count(value: float) -> str:
-    """A count; a small expected one with a decimal."""
-    return f"{value:,.0f}" if value >= 10 or value == round(value) else f"{value:.1f}"
-
-
 _ENVIRONMENT: Final = Environment(
     loader=PackageLoader("monitor.pages"),
     autoescape=True,
@@ -193,6 +188,6 @@ _FILTERS: dict[str, Callable[..., object]] = {
     "seconds_clock": lambda at_s: clock(at_s * NS_PER_S)[:8],
     "date": lambda ns: _moment(ns).date(),
     "duration": lambda ns: duration(ns / NS_PER_S),
-    "count": _count,
+    "count": count,
 }
 _ENVIRONMENT.filters |= _FILTERS
