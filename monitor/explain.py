@@ -6,6 +6,7 @@ from typing import Final
 
 from monitor.events import NS_PER_S
 from monitor.incidents import (
+    FEED,
     SYMBOLS_SHOWN,
     VENUE,
     AccountEvidence,
@@ -109,6 +110,9 @@ def _summary(
     since = _clock(case.onset_bin * bin_ns)
     text = _what(lead, alike)
     text += f" since {since} UTC"
+    named = dict.fromkeys(seen.symbol for seen in ranked if seen.symbol != VENUE)
+    if lead.symbol == VENUE and lead.signal not in FEED and named:
+        text += f", most on {_listed(list(named))}"
     first = in_order(ranked, case.onset_bin)[0]
     if len(case.streams) > 1 and first.symbol != VENUE:
         text += f", first {_events(first).lower()} on {first.symbol}"
@@ -160,7 +164,10 @@ def _ratio(alike: Sequence[Sighting]) -> str:
 
 
 def _some(alike: Sequence[Sighting]) -> str:
-    names = [seen.symbol for seen in alike]
+    return _listed([seen.symbol for seen in alike])
+
+
+def _listed(names: Sequence[str]) -> str:
     if names == [VENUE]:
         return "the whole venue"
     shown = ", ".join("the whole venue" if n == VENUE else n for n in names[:3])

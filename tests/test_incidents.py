@@ -61,6 +61,19 @@ SUMMARIES: list[tuple[Change, Case, list[AccountEvidence], str]] = [
         "Orders at 3.0x the expected rate on the whole venue since 22:13:20.000 UTC.",
     ),
     (
+        "update",
+        case(
+            msgspec.structs.replace(at(seen(9, VENUE, "market_wide"), 0), feature="order"),
+            at(seen(3, "BTC"), 1),
+            at(seen(2, "ETH"), 2),
+        ),
+        [],
+        (
+            "Orders at 3.0x the expected rate on the whole venue since 22:13:20.000 UTC, most on "
+            "BTC, ETH, with cancel_burst."
+        ),
+    ),
+    (
         "open",
         case(msgspec.structs.replace(at(seen(4.5, "BTC", "drift"), 0), feature="order")),
         [],
