@@ -3,7 +3,6 @@
 import asyncio
 import json
 import multiprocessing
-import resource
 import statistics
 import sys
 import tempfile
@@ -20,15 +19,13 @@ from monitor.config import Config
 from monitor.events import NS_PER_S
 from monitor.garbage import collect_rarely
 from monitor.pipeline import Pipeline
-from monitor.records import Partition, RawBatch
 from monitor.replay import Replay
 from monitor.scoring.simulated import SimulatedLog
 from monitor.simulator import Options
-from tests.bench import traffic
+from tests.bench import memory, traffic
 
 EVENTS = 2_000_000
 ROUNDS = 3
-MEMORY_EVENTS = 20_000_000
 WARM_S = 200.0  # levels are judged after three minutes
 MEASURED_S = 60.0
 
@@ -44,7 +41,7 @@ def main() -> None:
     for symbols in (100, 1_000):
         closed_bin(symbols)
     closed_bin(10_000, warm_s=30.0, measured_s=15.0)  # before levels are judged
-    alone = multiprocessing.get_context("spawn").Process(target=memory)
+    alone = multiprocessing.get_context("spawn").Process(target=memory.show)
     alone.start()
     alone.join()
 
@@ -124,28 +121,6 @@ def closed_bin(symbols: int, *, warm_s: float = WARM_S, measured_s: float = MEAS
         f"closed bin, {symbols:6,} symbols: median {statistics.median(warm):6.2f} ms, "
         f"99th percentile {np.percentile(warm, 99):6.2f} ms of CPU"
     )
-
-
-def memory() -> None:
-    """Resident memory as events go by; in a process of its own, since what was measured stays."""
-    pipeline = Pipeline(Config())
-    shown = []
-    for first in range(0, MEMORY_EVENTS, 10_000):
-        values = [value for _, _, value in traffic.events(10_000, seed=3, start=first)]
-        raw = RawBatch(Partition("log", 0), values, range(first, first + len(values)))
-        pipeline.take(raw)
-        for _ in pipeline.steps():
-            pass
-        if (first + 10_000) % 1_000_000 == 0:
-            shown.append(_resident_mb())
-    peak_mb = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
-    marks = ", ".join(f"{i + 1} M {shown[i]:.0f}" for i in (0, 4, 9, 14, 19))
-    click.echo(f"\nresident MB after events: {marks}; peak {peak_mb:.0f}")
-
-
-def _resident_mb() -> float:
-    pages = int(Path("/proc/self/statm").read_text().split()[1])
-    return pages * resource.getpagesize() / 2**20
 
 
 if __name__ == "__main__":
