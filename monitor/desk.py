@@ -226,7 +226,7 @@ class Desk:
         severity = SEVERITIES[min(SEVERITIES.index(severity), most)]
         if SEVERITIES.index(severity) > SEVERITIES.index(case.severity):
             self.pages += severity == "page"
-            case.severity, case.told_bin = severity, -(2**62)
+            case.severity, case.told_bin = severity, NEVER
             case.fresh = True
 
     def _worth_telling(self, case: Case, bin_index: int) -> bool:

@@ -135,5 +135,5 @@ class Case(Struct):
     severity: Severity
     streams: list[Sighting]
     fresh: bool = False
-    loud_bin: int = -(2**62)
+    loud_bin: int = NEVER
     joined: str = ""

@@ -21,6 +21,7 @@ _Key = TypeVar("_Key", int, NDArray[np.int64])
 
 def packed(kind: _Key | int, symbol: _Key | int, account: _Key | int = 0) -> _Key:
     """The key of these; (n,) each, or one for all."""
+    # An int beside arrays is one for all, which a type variable cannot say.
     return kind << _KIND_SHIFT | symbol << _ACCOUNT_BITS | account  # type: ignore[return-value]
 
 

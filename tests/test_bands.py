@@ -4,7 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from detectors.base import Floats
+from detectors.base import Floats, Ints
 from detectors.comovement import nothing_follows
 from detectors.liquidation_price import Positions, after_funding, liquidation_price, pooled
 from monitor.market.bands import (
@@ -18,6 +18,7 @@ from monitor.market.bands import (
     pressure,
 )
 from monitor.market.depth import CELLS, MIDDLE, Depth
+from monitor.market.exposure import Exposure
 from monitor.market.findings import find, nothing
 from monitor.market.notes import note
 from monitor.market.survey import crowd, survey
@@ -27,6 +28,19 @@ from tests.test_exposure import NONE, Book, geared
 
 def prices(book: Book, x: float, y: float) -> Floats:
     return np.array([x if symbol == "X" else y for symbol in book.roster.symbols])
+
+
+def in_pools(held: Exposure, mark: Floats) -> tuple[Positions, Ints]:
+    """Every position with what its pool lends it, and the numbers of the pools."""
+    codes = np.unique(held.group, return_inverse=True)[1]
+    collateral = np.bincount(codes, held.collateral).astype(np.float64)
+    each = Positions(
+        position=held.position,
+        entry_price=held.entry,
+        collateral=held.collateral,
+        maintenance_rate=held.rate,
+    )
+    return pooled(each, mark=mark, pool=codes, collateral=collateral), codes
 
 
 def test_the_way_to_liquidation_leads_to_the_liquidation_price() -> None:
@@ -41,15 +55,8 @@ def test_the_way_to_liquidation_leads_to_the_liquidation_price() -> None:
     held, marks = book.exposure, prices(book, 99.0, 101.5)
     found = margins(held, marks, NONE)
     mark = marks[held.row]
-    codes = np.unique(held.group, return_inverse=True)[1]
-    collateral = np.bincount(codes, held.collateral).astype(np.float64)
-    each = Positions(
-        position=held.position,
-        entry_price=held.entry,
-        collateral=held.collateral,
-        maintenance_rate=held.rate,
-    )
-    expected = liquidation_price(pooled(each, mark=mark, pool=codes, collateral=collateral))
+    each, _ = in_pools(held, mark)
+    expected = liquidation_price(each)
     sign = np.sign(held.position)
     open_now = held.position != 0.0
     reached = mark * (1.0 - sign * found.away)
@@ -71,15 +78,7 @@ def test_who_falls_by_the_next_funding_is_forced_at_any_distance() -> None:
     rate = np.where(marks == 93.0, 0.01, -0.02)
     found = margins(held, marks, rate)
     mark = marks[held.row]
-    codes = np.unique(held.group, return_inverse=True)[1]
-    collateral = np.bincount(codes, held.collateral).astype(np.float64)
-    each = Positions(
-        position=held.position,
-        entry_price=held.entry,
-        collateral=held.collateral,
-        maintenance_rate=held.rate,
-    )
-    each = pooled(each, mark=mark, pool=codes, collateral=collateral)
+    each, codes = in_pools(held, mark)
     _, falls = after_funding(each, mark=mark, rate=rate[held.row], pool=codes)
     assert found.due.tolist() == falls.tolist()
     assert found.due.sum() == 3

@@ -13,7 +13,7 @@ from aiokafka.helpers import create_ssl_context
 from aiokafka.structs import OffsetAndMetadata
 from msgspec import Struct
 
-from monitor.clocks import Resume
+from monitor.clocks import NEVER, Resume
 from monitor.config import Kafka
 from monitor.records import Partition, RawBatch
 from monitor.sources.consumer import BatchConsumer, Record
@@ -249,5 +249,5 @@ def _resume(found: OffsetAndMetadata) -> tuple[Resume, int | None]:
     try:
         said = msgspec.json.decode(found.metadata or "", type=Committed)
     except msgspec.DecodeError:
-        return Resume(found.offset, -(2**62), found.offset), None
+        return Resume(found.offset, NEVER, found.offset), None
     return Resume(found.offset, said.clock_ns, said.counted), said.next_bin
