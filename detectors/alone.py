@@ -57,14 +57,21 @@ class Alone:
         in each bin, (T, Q) or (T, 1). able: (Q · S,) which streams there is an opinion on.
         windows: those of able streams that hold more than expected."""
         best = np.zeros(counts.shape)
+        bins: list[NDArray[np.intp]] = []
+        places: list[NDArray[np.intp]] = []
+        evidence: list[Floats] = []
         for t, count in enumerate(counts):
             live = self.cusum.take(count, seen[t], factor[t])
-            nats = self.cusum.believed(live)
-            size, stream = np.divmod(live, able.size)
-            told = np.flatnonzero((nats > LEAST_NATS) & able[stream])
-            size, stream, nats = size[told], stream[told], nats[told]
-            decades = self._decades(_damped(nats, stream, noise), size, stream)
-            np.maximum.at(best[t], stream, decades)
+            place = live[self.cusum.nats.reshape(-1)[live] > LEAST_NATS]
+            bins.append(np.full(place.size, t))
+            places.append(place)
+            evidence.append(self.cusum.believed(place))  # now: the next bin changes it
+        size, stream = np.divmod(np.concatenate(places), able.size)
+        nats = np.concatenate(evidence)
+        told = np.flatnonzero((nats > LEAST_NATS) & able[stream])
+        size, stream, nats = size[told], stream[told], nats[told]
+        decades = self._decades(_damped(nats, stream, noise), size, stream)
+        np.maximum.at(best, (np.concatenate(bins)[told], stream), decades)
         np.maximum(best[:-1], self.sustained.decades, out=best[:-1])
         loudest = self.sustained.take(*windows)
         if loudest is not None:

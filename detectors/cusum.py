@@ -194,13 +194,19 @@ class Cusum:
 def _ratio(c: Floats, size: Floats, raised: Floats) -> Floats:
     """The part of the log likelihood ratio that is 0 where nothing came: log of
     Γ(c + raised)·Γ(size) / Γ(raised)·Γ(c + size), by Stirling's formula one step up."""
-    steps = np.log((c + size) * raised / ((c + raised) * size))
-    found: Floats = _stirling(c + raised) - _stirling(raised) + _stirling(size)
-    return found - _stirling(c + size) + steps
+    terms = np.stack([c + raised, raised, size, c + size])
+    steps = np.log(terms[3] * raised / (terms[0] * size))
+    terms = _stirling(terms)
+    found: Floats = terms[0] - terms[1] + terms[2] - terms[3] + steps
+    return found
 
 
 def _stirling(x: Floats) -> Floats:
     """log Γ(x + 1) without what cancels in `_ratio`; off by less than 3e-4 for any x ≥ 0."""
     above = x + 1.0
-    found: Floats = (x + 0.5) * np.log(above) - above + 1.0 / (12.0 * above)
-    return found
+    found = np.log(above)
+    found *= x + 0.5
+    found -= above
+    above *= 12.0
+    found += np.divide(1.0, above, out=above)
+    return np.asarray(found)

@@ -11,7 +11,7 @@ a few times the mean excess: a tail that left out what it finds loud could never
 wrong, and one that took a cascade at its word would not hear the next.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from functools import partial
 from typing import Final
@@ -87,13 +87,9 @@ class Tail:
         self.slope = 1.0 / (mean * LN10)
         self.far_slope = 1.0 / (beyond * LN10)
         self.at_level = np.log10(self._blocks * BLOCK / share)
-        self._line = (
-            self.level,
-            self.at_level,
-            self.slope,
-            self.far_level,
-            self.at_level + (self.far_level - self.level) * self.slope,
-            self.far_slope,
+        at_far = self.at_level + (self.far_level - self.level) * self.slope
+        self._line = np.stack(
+            [self.level, self.at_level, self.slope, self.far_level, at_far, self.far_slope]
         )
 
     @property
@@ -107,7 +103,7 @@ class Tail:
 
     def decades_of(self, statistic: Floats, scale: NDArray[np.intp]) -> Floats:
         """(n,) values of the scales given, (n,), in decades."""
-        return _decades([number[scale, 0] for number in self._line], statistic)
+        return _decades(self._line[:, scale, 0], statistic)
 
     def resize(self, streams: int) -> None:
         """Make room for streams; a new one counts from its first whole four minutes."""
@@ -175,8 +171,11 @@ class Tail:
         self._refresh()
 
 
-def _decades(line: Sequence[Floats], statistic: Floats) -> Floats:
+def _decades(line: Floats, statistic: Floats) -> Floats:
     level, at_level, slope, far_level, at_far, far_slope = line
     below = np.maximum(statistic, 0.0) * (at_level / level)
     near = np.where(statistic < level, below, at_level + (statistic - level) * slope)
-    return np.where(statistic < far_level, near, at_far + (statistic - far_level) * far_slope)
+    found: Floats = np.where(
+        statistic < far_level, near, at_far + (statistic - far_level) * far_slope
+    )
+    return found
