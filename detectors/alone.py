@@ -16,9 +16,12 @@ from detectors.sustained import Sustained
 from detectors.tail import Tail, TailPrior
 from detectors.windows import LENGTHS, Plan
 
-RISES: Final = (*(f"{multiple:g}x" for multiple in MULTIPLES), "sustained")
+RISES: Final = (f"to {MULTIPLES[0]:g}x", *(f"{m:g}x" for m in MULTIPLES[1:]), "sustained")
 LEAST_NATS: Final = 1.0  # to be anything at all
-PRIOR: Final = TailPrior(level=6.0, share=0.3, excess=1.5)  # in nats
+LEVELS: Final = (
+    *(6.0 for _ in MULTIPLES),
+    3.0,
+)  # nats from where on the tail of each rise is learned
 RISES_DECADES: Final = float(np.log10(len(RISES)))  # the best of so many
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 
@@ -32,7 +35,8 @@ class Alone:
         self.signals = signals
         self.cusum = Cusum(signals, lull=LULL if market else 1.0)
         self.sustained = Sustained(signals)
-        self.tail = Tail(len(RISES) * signals, PRIOR, options, least=0.0)
+        prior = TailPrior(level=np.repeat(LEVELS, signals)[:, None], share=0.3, excess=1.5)
+        self.tail = Tail(len(RISES) * signals, prior, options, least=0.0)
 
     def resize(self, symbols: int) -> None:
         """Make room for symbols that were not there before."""
@@ -100,6 +104,10 @@ class Alone:
         signal = stream // (of_all // self.signals)
         decades = self.tail.decades_of(nats, np.arange(SIZES) * self.signals + signal)
         return np.append(decades, self.sustained.decades[stream])
+
+    def rises(self, stream: int) -> list[str]:
+        """(RISES,) what each is called of one stream."""
+        return [*(f"{m:.2g}x" for m in self.cusum.rates[1:, stream].tolist()), RISES[-1]]
 
     def learn(self, unheard: Bools) -> None:
         """A block has ended; unheard: (Q · S,) streams that there was no opinion on."""

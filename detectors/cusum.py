@@ -21,21 +21,19 @@ from detectors.noise import Noise
 from detectors.windows import LENGTHS
 
 MULTIPLES: Final = (1.5, 2.5, 6.0)
+LEAST_MULTIPLE: Final = 1.1  # that the first of them falls to, where a stream is steady
+CLEAR: Final = 8.0  # nats that a slow window is to make of it
 SIZES: Final = len(MULTIPLES)
 OVER: Final = 4.0  # nats
 LULL: Final = 0.9  # of the mean: no rate is followed further down, lest its usual flow be a burst
-ROUGH: Final = 0.01  # variance of a log rate within one bin, that no model of it is better than
+ROUGH: Final = 0.001  # variance of a log rate within one bin, that no model of it is better than
 STEP_MAX: Final = 1.0  # of a log rate, by one count
 QUICK: Final = LENGTHS.index(8)  # the window lengths that a rate's memory is read from: long
 SLOW: Final = LENGTHS.index(128)  # enough that counting noise is little, and far apart
 MEMORY: Final = 20.0  # bins, that a rate is believed to forget within, before it was seen to
 MEMORY_SAMPLES: Final = 50.0  # what that belief is worth, in slow windows
 STEADIEST: Final = 0.5  # of the variance that streams have together, that one of them may have
-# Counts beyond this multiple of the usual, the mean of both predictions that is called logarithmic,
-# speak for a rise in Poisson's law, and negative binomial counts must lie further out.
-_LEAST = np.array([(m - 1.0) / np.log(m) for m in MULTIPLES])[:, None]
 _RATES = np.array((1.0, *MULTIPLES))[:, None]
-_LOGS = np.log(_RATES[1:])
 
 
 def averaged(bins: float, memory: Floats) -> Floats:
@@ -57,6 +55,7 @@ class Cusum:
     drift: (1 + SIZES, S) log of the rate over the mean, as the count before left it: without a
     rise, and of a rise, where there is evidence for one, without its multiple.
     lull: share of the mean below which no rate is followed.
+    rates: (1 + SIZES, S) multiples of each stream's rate that are compared, 1 first.
     nats, peak: (SIZES, S) evidence, and its highest. came, usual: (SIZES, S) what came since it
     began, and what the mean expects; they mean nothing where there is no evidence.
     """
@@ -86,7 +85,12 @@ class Cusum:
         wander2 = np.maximum(noise.wander2[QUICK], STEADIEST * self._each(noise.pooled[QUICK]))
         wander2 /= raised
         self._keep, self._mean = keep, mean
-        means = mean * _RATES
+        self.rates = self._rise(mean, noise)
+        self._logs = np.log(self.rates[1:])
+        # Counts beyond this multiple of the usual, the mean of both predictions that is called
+        # logarithmic, speak for a rise in Poisson's law; negative binomial ones lie further out.
+        self._least = (self.rates[1:] - 1.0) / self._logs
+        means = mean * self.rates
         counting = noise.counting + ROUGH * mean
         counted = counting / means  # variance of a log rate that one count tells
         moved = wander2 * (1.0 - keep**2)
@@ -99,7 +103,16 @@ class Cusum:
         self._cost = np.log(dispersion) * self._sizes
         unsure = counted[0] + 2.0 * wander2 / -np.log(keep)
         self._known = np.maximum(weight, 1.0) / (2.0 * unsure)
-        self._most = _LOGS**2 * self._known
+        self._most = self._logs**2 * self._known
+
+    def _rise(self, mean: Floats, noise: Noise) -> Floats:
+        """(1 + SIZES, S) the multiples of each stream, after 1: the first is what a slow window
+        would make CLEAR of, in a stream that is so steady."""
+        rates = np.repeat(_RATES, mean.size, axis=1)
+        spread = noise.counting / (LENGTHS[SLOW] * mean) + noise.wander2[SLOW]
+        clear = np.exp(np.sqrt(2.0 * CLEAR * spread))
+        rates[1] = np.minimum(np.maximum(clear, LEAST_MULTIPLE), rates[1])
+        return rates
 
     def _each(self, of_signal: Floats) -> Floats:
         """(S,) what holds for the signal of each stream, of (Q,)."""
@@ -113,7 +126,7 @@ class Cusum:
         usual *= self._keep
         base = (self._mean.reshape(self.signals, -1) * factor[:, None]).reshape(-1)
         expected = np.exp(usual) * base
-        live = np.flatnonzero((self.nats > 0.0) | (counts > expected * _LEAST))
+        live = np.flatnonzero((self.nats > 0.0) | (counts > expected * self._least))
         if live.size:
             self._weigh(live, counts, seen, base, expected)
         self._follow(usual, counts, expected, self._gain[0], seen)
@@ -131,7 +144,7 @@ class Cusum:
         )
         begun = nats[live] > 0.0
         risen = np.where(begun, drift[live] * self._keep[stream], self.drift[0, stream])
-        raised = np.exp(risen) * base[stream] * _RATES[1 + size, 0]
+        raised = np.exp(risen) * base[stream] * self.rates[1 + size, stream]
         c, e, known = counts[stream], expected[stream], seen[stream]
         sizes = self._sizes.reshape(-1)[live]
         gained = (e - raised) * self._cost.reshape(-1)[live]
@@ -167,7 +180,7 @@ class Cusum:
         beyond = np.flatnonzero(found > self._most.reshape(-1)[at])
         if beyond.size:
             size, stream = np.divmod(at[beyond], self.nats.shape[1])
-            logs = _LOGS[size, 0]
+            logs = self._logs[size, stream]
             ratio = self.came[size, stream] / self.usual[size, stream]
             costs = logs * (2.0 * np.maximum(np.log(ratio), logs) - logs) * self._known[stream]
             found[beyond] = np.minimum(found[beyond], costs)

@@ -13,7 +13,7 @@ from monitor.detection import Detection
 from monitor.errors import UserError
 from monitor.pipeline import Pipeline
 
-SCHEMA: Final = 4  # of what scores are made of: another one would be read in the wrong unit
+SCHEMA: Final = 5  # of what scores are made of: another one would be read in the wrong unit
 
 
 class CalibrationError(UserError):

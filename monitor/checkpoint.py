@@ -24,7 +24,7 @@ from monitor.clocks import Resume
 from monitor.config import Config
 from monitor.records import Partition
 
-FORMAT: Final = 6
+FORMAT: Final = 7
 FILE: Final = "checkpoint.npz"
 
 

@@ -126,9 +126,9 @@ def test_what_is_no_calibration_is_refused_in_one_line(
 
 def test_a_calibration_of_other_scores_is_refused(file: Path, tmp_path: Path) -> None:
     old = tmp_path / "old.json"
-    old.write_bytes(file.read_bytes().replace(b'"schema": 4', b'"schema": 1'))
+    old.write_bytes(file.read_bytes().replace(b'"schema": 5', b'"schema": 1'))
     with pytest.raises(
-        CalibrationError, match=r"of other scores \(schema 1, not 4\); run foreshock"
+        CalibrationError, match=r"of other scores \(schema 1, not 5\); run foreshock"
     ):
         configured(naming(old))
 

@@ -83,6 +83,7 @@ class SecondLook:
         self._bins_per_s = NS_PER_S / pipeline.detection.bin_ns
         self._sums: list[dict[int, NDArray[np.float64]]] = [{} for _ in self.streams]
         self._spoke = np.zeros((len(self.streams), len(RISES)))
+        self._rises: list[Sequence[str]] = [RISES for _ in self.streams]
 
     def step(self, step: Step) -> None:
         """Take in what one bin came to."""
@@ -118,6 +119,7 @@ class SecondLook:
         if bank.background.warm[stream] and at_s >= 0:
             decades = bank.alone.spoken(stream, bank.noise)
             np.maximum(self._spoke[number], decades, out=self._spoke[number])
+            self._rises[number] = bank.alone.rises(stream)
 
     def _count(self, bin_index: int) -> None:
         """Who made the events of one bin, of each kind, on the incident's symbols."""
@@ -143,12 +145,14 @@ class SecondLook:
                 score=round(seen.score, 3),
                 seconds=[_second(at_s, sums) for at_s, sums in sorted(cells.items())],
                 risen=[
-                    Risen(RISES[rise], round(float(spoke[rise]), 2))
+                    Risen(rises[rise], round(float(spoke[rise]), 2))
                     for rise in np.argsort(-spoke, kind="stable")
                     if spoke[rise] >= SPEAKS_DECADES
                 ],
             )
-            for seen, cells, spoke in zip(self.streams, self._sums, self._spoke, strict=True)
+            for seen, cells, spoke, rises in zip(
+                self.streams, self._sums, self._spoke, self._rises, strict=True
+            )
         ]
 
 

@@ -5,7 +5,16 @@ import pytest
 from scipy.stats import nbinom
 
 from detectors.base import Floats
-from detectors.cusum import LULL, MULTIPLES, OVER, QUICK, SLOW, Cusum, averaged
+from detectors.cusum import (
+    LEAST_MULTIPLE,
+    LULL,
+    MULTIPLES,
+    OVER,
+    QUICK,
+    SLOW,
+    Cusum,
+    averaged,
+)
 from detectors.noise import Noise
 from detectors.options import BurstOptions
 from detectors.windows import LENGTHS
@@ -48,9 +57,9 @@ def test_the_first_count_says_what_two_negative_binomial_laws_say(
     cusum = made(np.array([mean]), counting=2.0, sd=1e-4)
     monkeypatch.setattr("detectors.cusum.OVER", 1e6)
     cusum.nats += 1e6  # so that nothing is cut off
-    dispersion = 2.0 + 0.01 * mean  # no rate is known better than that
+    dispersion = 2.0 + 0.001 * mean  # no rate is known better than that
     take(cusum, np.array([count]))
-    for size, multiple in enumerate(MULTIPLES):
+    for size, multiple in enumerate(cusum.rates[1:, 0].tolist()):
         usual, raised = (
             nbinom.logpmf(count, rate / (dispersion - 1.0), 1.0 / dispersion)
             for rate in (mean, mean * multiple)
@@ -62,7 +71,7 @@ def test_the_gain_is_that_of_a_kalman_filter_that_has_settled() -> None:
     mean, memory, wander2 = 10.0, 20.0, 0.04
     cusum = made(np.array([mean]), counting=2.0, memory=memory, sd=0.2)
     keep2, variance = np.exp(-2.0 / memory), wander2
-    noise = (2.0 + 0.01 * mean) / mean
+    noise = (2.0 + 0.001 * mean) / mean
     for _ in range(500):
         predicted = keep2 * variance + wander2 * (1.0 - keep2)
         gain = predicted / (predicted + noise)
@@ -89,7 +98,8 @@ def test_a_jump_says_more_than_a_drift_to_the_same_rate() -> None:
 
 
 def test_the_likeliest_multiple_is_the_one_that_came() -> None:
-    for size, multiple in enumerate(MULTIPLES):
+    cusum = made(np.array([20.0]))
+    for size, multiple in enumerate(cusum.rates[1:, 0].tolist()):
         cusum = made(np.array([20.0]))
         for _ in range(8):
             take(cusum, np.array([round(20.0 * multiple)]))
@@ -151,6 +161,23 @@ def test_what_came_is_counted_from_where_evidence_begins() -> None:
         take(cusum, np.array([count]))
     assert cusum.came[:, 0].tolist() == [51.0] * len(MULTIPLES)
     assert cusum.usual[:, 0] == pytest.approx(6.0)
+
+
+def test_of_a_steady_stream_a_smaller_rise_is_asked_after() -> None:
+    """One that a window of 128 bins, with its noise and its wandering, makes eight nats of."""
+    cusum = made(np.array([0.5, 20.0, 2000.0]), sd=0.02)
+    spread = 2.0 / (128.0 * 20.0) + 0.02**2 * averaged(128, np.array(20.0))
+    smaller = np.exp(np.sqrt(2.0 * 8.0 * spread))
+    assert cusum.rates[1] == pytest.approx([1.5, smaller, LEAST_MULTIPLE], rel=1e-9)
+    assert (cusum.rates[2:] == np.array(MULTIPLES[1:])[:, None]).all()
+
+
+def test_a_small_rise_of_a_steady_stream_is_heard() -> None:
+    """1.2 times for half a minute, of 250 events a bin: no sum over bins would miss it."""
+    cusum = made(np.array([250.0]), counting=1.5, sd=0.01)
+    for _ in range(120):
+        take(cusum, np.array([300.0]))
+    assert cusum.nats[0, 0] > 100.0
 
 
 def test_windows_that_memory_is_read_from_are_far_apart() -> None:
