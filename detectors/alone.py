@@ -61,21 +61,12 @@ class Alone:
         in each bin, (T, Q) or (T, 1). able: (Q · S,) which streams there is an opinion on.
         windows: those of able streams that hold more than expected."""
         best = np.zeros(counts.shape)
-        bins: list[NDArray[np.intp]] = []
-        places: list[NDArray[np.intp]] = []
-        evidence: list[Floats] = []
-        for t, count in enumerate(counts):
-            live = self.cusum.take(count, seen[t], factor[t])
-            place = live[self.cusum.nats.reshape(-1)[live] > LEAST_NATS]
-            bins.append(np.full(place.size, t))
-            places.append(place)
-            evidence.append(self.cusum.believed(place))  # now: the next bin changes it
-        size, stream = np.divmod(np.concatenate(places), able.size)
-        nats = np.concatenate(evidence)
+        at, place, nats = self._evidence(counts, seen, factor)
+        size, stream = np.divmod(place, able.size)
         told = np.flatnonzero((nats > LEAST_NATS) & able[stream])
-        size, stream, nats = size[told], stream[told], nats[told]
+        at, size, stream, nats = at[told], size[told], stream[told], nats[told]
         decades = self._decades(_damped(nats, stream, noise), size, stream)
-        np.maximum.at(best, (np.concatenate(bins)[told], stream), decades)
+        np.maximum.at(best, (at, stream), decades)
         np.maximum(best[:-1], self.sustained.decades, out=best[:-1])
         loudest = self.sustained.take(*windows)
         if loudest is not None:
@@ -86,6 +77,21 @@ class Alone:
         np.maximum(best[-1], self.sustained.decades, out=best[-1])
         best -= RISES_DECADES
         return np.asarray(np.maximum(best, 0.0))
+
+    def _evidence(
+        self, counts: Floats, seen: Bools, factor: Floats
+    ) -> tuple[NDArray[np.intp], NDArray[np.intp], Floats]:
+        """Bins, places in (SIZES · Q · S) and believed nats, (n,) each, of what there is."""
+        bins: list[NDArray[np.intp]] = []
+        places: list[NDArray[np.intp]] = []
+        evidence: list[Floats] = []
+        for t, count in enumerate(counts):
+            live = self.cusum.take(count, seen[t], factor[t])
+            place = live[self.cusum.nats.reshape(-1)[live] > LEAST_NATS]
+            bins.append(np.full(place.size, t))
+            places.append(place)
+            evidence.append(self.cusum.believed(place))  # now: the next bin changes it
+        return np.concatenate(bins), np.concatenate(places), np.concatenate(evidence)
 
     def _decades(
         self, nats: Floats, rise: NDArray[np.intp], stream: NDArray[np.intp]
