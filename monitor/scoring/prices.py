@@ -62,8 +62,9 @@ class PriceReader:
 
     def _keep(self, raw: RawBatch) -> None:
         for part in self._codec.decode(raw).parts:
+            priced = [event for event in part.events if event.code in PRICE_FIELDS]
             for kind, kept in self._kept.items():
-                events = [event for event in part.events if event.code == kind]
+                events = [event for event in priced if event.code == kind]
                 if events:
                     named = map(part.schema.getter("symbol"), events)
                     codes = np.fromiter(map(self._symbols.__getitem__, named), np.int64)

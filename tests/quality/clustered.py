@@ -150,12 +150,16 @@ def _plant(venue: Venue, case: Case, hit: Ints) -> dict[str, float]:
     bins = case.seconds * BINS_PER_S
     boost = np.ones((bins, STREAMS))
     boost[:, hit] = case.ratio
-    scores = np.concatenate(list(venue.take(bins, boost)))
-    return {
-        rate: float((scores >= least).argmax() + 1) / BINS_PER_S
-        for rate, least in DECADES.items()
-        if (scores >= least).any()
-    }
+    delays: dict[str, float] = {}
+    seen = 0
+    for scores in venue.take(bins, boost):
+        for rate, least in DECADES.items():
+            if rate not in delays and (scores >= least).any():
+                delays[rate] = float(seen + (scores >= least).argmax() + 1) / BINS_PER_S
+        if len(delays) == len(DECADES):
+            break
+        seen += scores.size
+    return delays
 
 
 def run(jobs: int) -> Study:
