@@ -46,7 +46,7 @@ PRIORS: Final = (
     TailPrior(level=6.0, share=0.2, excess=1.3, exceedances=10.0),
 )
 IN_NATS: Final = (True, False)
-VENUE: Final = TailPrior(level=4.0 * LN10, share=0.25, excess=1.05, exceedances=20.0)
+VENUE: Final = TailPrior(level=4.0 * LN10, share=0.25, excess=1.05, caution=1.0)
 
 
 @dataclass(frozen=True, slots=True)

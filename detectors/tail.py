@@ -37,6 +37,7 @@ class TailPrior:
     level: where the tail begins. share: of maxima that exceed it. excess: mean above it. Level and
     excess are one for all scales, or (R, 1).
     maxima, exceedances: how many observations the belief is worth.
+    caution: standard errors by which the mean excess is raised, which go as observations come.
     """
 
     level: float | Floats
@@ -44,6 +45,7 @@ class TailPrior:
     excess: float | Floats
     maxima: float = 40.0
     exceedances: float = 20.0
+    caution: float = 0.0
 
 
 class Tail:
@@ -80,7 +82,9 @@ class Tail:
     def _refresh(self) -> None:
         p = self.prior
         share = (p.maxima * p.share + self.exceeding) / (p.maxima + self.seen)
-        mean = (p.exceedances * p.excess + self.excess) / (p.exceedances + self.exceeding)
+        seen = p.exceedances + self.exceeding
+        mean = (p.exceedances * p.excess + self.excess) / seen
+        mean = mean * (1.0 + p.caution / np.sqrt(seen))  # the error of an exponential's mean
         believed = FAR_WORTH * p.exceedances
         far = (believed * mean + self.far_excess) / (believed + self.far)
         beyond = np.maximum(far, mean)  # no tail is believed to end

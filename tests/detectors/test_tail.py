@@ -122,3 +122,22 @@ def test_what_another_run_has_seen_is_where_a_tail_may_begin() -> None:
         seen.learn(np.zeros(1, bool))
     new.calibrate({name: getattr(seen, name) for name in Tail.SUMS})
     assert at(new, 3.0, 30.0) == at(seen, 3.0, 30.0) != at(Tail(1, PRIOR, COARSE), 3.0, 30.0)
+
+
+def test_a_cautious_tail_is_believed_a_standard_error_heavier() -> None:
+    """Of 20 observations that count a mean is off by 1/√20; of 500 by less."""
+    sums = dict.fromkeys(Tail.SUMS, np.zeros((1, 1)))
+    for exceeding in (0.0, 480.0):
+        plain, cautious = (
+            Tail(1, TailPrior(level=2.0, share=0.25, excess=1.0, caution=caution), BurstOptions())
+            for caution in (0.0, 1.0)
+        )
+        seen = sums | {
+            "exceeding": np.full((1, 1), exceeding),
+            "excess": np.full((1, 1), exceeding),
+        }
+        for tail in (plain, cautious):
+            tail.calibrate(seen)
+        raised = 1.0 + 1.0 / np.sqrt(20.0 + exceeding)
+        assert plain.slope / cautious.slope == pytest.approx(raised)
+        assert cautious.at_level == plain.at_level

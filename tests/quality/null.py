@@ -14,6 +14,7 @@ from concurrent.futures import ProcessPoolExecutor
 from itertools import pairwise
 from typing import Final
 
+import click
 import numpy as np
 
 from detectors.base import Floats, Frame
@@ -86,8 +87,12 @@ def run(jobs: int, weeks: float = WEEKS) -> Study:
     venues = max(jobs, int(np.ceil(7.0 * weeks / DAYS_MAX)))
     days = 7.0 * weeks / venues
     seeds = [FIRST_SEED + 10 * number for number in range(venues)]
+    measured = []
     with ProcessPoolExecutor(jobs) as pool:
-        measured = list(pool.map(measure, seeds, [days] * venues))
+        for alarms in pool.map(measure, seeds, [days] * venues):
+            measured.append(alarms)
+            told = ", ".join(f"{count} at once {rate}" for rate, count in alarms.items())
+            click.echo(f"null: {len(measured)} of {venues} venues; {told}", err=True)
     rows = [["", *DECADES]]
     total = {rate: sum(alarms[rate] for alarms in measured) for rate in DECADES}
     due = {rate: days * venues * DAY_BINS / 10**least for rate, least in DECADES.items()}
