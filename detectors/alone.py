@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from detectors.background import Background
 from detectors.base import BLOCK, Bools, Floats, State, nest, pack, unnest
-from detectors.cusum import LULL, MULTIPLES, SIZES, Cusum
+from detectors.cusum import MULTIPLES, SIZES, Cusum
 from detectors.excess import Loud
 from detectors.noise import Noise
 from detectors.options import BurstOptions
@@ -31,9 +31,9 @@ class Alone:
     pooled over S symbols."""
 
     def __init__(self, options: BurstOptions, signals: int, *, market: bool) -> None:
-        """market: whether a factor says when all stand still; without one no lull is followed."""
+        """market: whether a factor says what all do at once (see cusum.py)."""
         self.signals = signals
-        self.cusum = Cusum(signals, lull=LULL if market else 1.0)
+        self.cusum = Cusum(signals, market=market)
         self.sustained = Sustained(signals)
         prior = TailPrior(level=np.repeat(LEVELS, signals)[:, None], share=0.3, excess=1.5)
         self.tail = Tail(len(RISES) * signals, prior, options, least=0.0)

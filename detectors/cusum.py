@@ -27,6 +27,7 @@ SIZES: Final = len(MULTIPLES)
 OVER: Final = 4.0  # nats
 LULL: Final = 0.9  # of the mean: no rate is followed further down, lest its usual flow be a burst
 ROUGH: Final = 0.001  # variance of a log rate within one bin, that no model of it is better than
+NEWS: Final = 0.01  # the same, where what the market does is not divided out
 STEP_MAX: Final = 1.0  # of a log rate, by one count
 QUICK: Final = LENGTHS.index(8)  # the window lengths that a rate's memory is read from: long
 SLOW: Final = LENGTHS.index(128)  # enough that counting noise is little, and far apart
@@ -54,7 +55,8 @@ class Cusum:
 
     drift: (1 + SIZES, S) log of the rate over the mean, as the count before left it: without a
     rise, and of a rise, where there is evidence for one, without its multiple.
-    lull: share of the mean below which no rate is followed.
+    market: whether a factor says what all do at once. Without one no lull is followed, in which all
+    may stand still, and no rise is asked after that news brings every hour.
     rates: (1 + SIZES, S) multiples of each stream's rate that are compared, 1 first.
     nats, peak: (SIZES, S) evidence, and its highest. came, usual: (SIZES, S) what came since it
     began, and what the mean expects; they mean nothing where there is no evidence.
@@ -62,9 +64,11 @@ class Cusum:
 
     _STATE = ("drift", "nats", "peak", "came", "usual")
 
-    def __init__(self, signals: int = 1, *, lull: float = LULL) -> None:
+    def __init__(self, signals: int = 1, *, market: bool = True) -> None:
         self.signals = signals
-        self._lull = float(np.log(lull))
+        self._market = market
+        self._lull = float(np.log(LULL)) if market else 0.0
+        self._rough = ROUGH if market else NEWS
         self.drift = np.zeros((1 + SIZES, 0))
         self.nats = self.peak = self.came = self.usual = np.zeros((SIZES, 0))
 
@@ -91,7 +95,7 @@ class Cusum:
         # logarithmic, speak for a rise in Poisson's law; negative binomial ones lie further out.
         self._least = (self.rates[1:] - 1.0) / self._logs
         means = mean * self.rates
-        counting = noise.counting + ROUGH * mean
+        counting = noise.counting + self._rough * mean
         counted = counting / means  # variance of a log rate that one count tells
         moved = wander2 * (1.0 - keep**2)
         less = counted * (1.0 - keep**2) - moved
@@ -109,6 +113,8 @@ class Cusum:
         """(1 + SIZES, S) the multiples of each stream, after 1: the first is what a slow window
         would make CLEAR of, in a stream that is so steady."""
         rates = np.repeat(_RATES, mean.size, axis=1)
+        if not self._market:
+            return rates
         spread = noise.counting / (LENGTHS[SLOW] * mean) + noise.wander2[SLOW]
         clear = np.exp(np.sqrt(2.0 * CLEAR * spread))
         rates[1] = np.minimum(np.maximum(clear, LEAST_MULTIPLE), rates[1])
