@@ -18,10 +18,7 @@ from detectors.windows import LENGTHS, Plan
 
 RISES: Final = (f"to {MULTIPLES[0]:g}x", *(f"{m:g}x" for m in MULTIPLES[1:]), "sustained")
 LEAST_NATS: Final = 1.0  # to be anything at all
-LEVELS: Final = (
-    *(6.0 for _ in MULTIPLES),
-    3.0,
-)  # nats from where on the tail of each rise is learned
+LEVELS: Final = (*(6.0 for _ in MULTIPLES), 3.0)  # nats that the tail of each rise begins at
 RISES_DECADES: Final = float(np.log10(len(RISES)))  # the best of so many
 BLOCK_SCALE: Final = LENGTHS.index(BLOCK)
 

@@ -98,8 +98,7 @@ def test_a_jump_says_more_than_a_drift_to_the_same_rate() -> None:
 
 
 def test_the_likeliest_multiple_is_the_one_that_came() -> None:
-    cusum = made(np.array([20.0]))
-    for size, multiple in enumerate(cusum.rates[1:, 0].tolist()):
+    for size, multiple in enumerate(made(np.array([20.0])).rates[1:, 0].tolist()):
         cusum = made(np.array([20.0]))
         for _ in range(8):
             take(cusum, np.array([round(20.0 * multiple)]))
