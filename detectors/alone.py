@@ -59,18 +59,18 @@ class Alone:
         windows: those of able streams that hold more than expected."""
         best = np.zeros(counts.shape)
         at, place, nats = self._evidence(counts, seen, factor)
-        size, stream = np.divmod(place, able.size)
+        stream = place % able.size
         told = np.flatnonzero((nats > LEAST_NATS) & able[stream])
-        at, size, stream, nats = at[told], size[told], stream[told], nats[told]
-        decades = self._decades(_damped(nats, stream, noise), size, stream)
+        at, place, stream, nats = at[told], place[told], stream[told], nats[told]
+        decades = self._decades(_damped(nats, stream, noise), place)
         np.maximum.at(best, (at, stream), decades)
         np.maximum(best[:-1], self.sustained.decades, out=best[:-1])
         loudest = self.sustained.take(*windows)
         if loudest is not None:
             stream = np.flatnonzero((loudest > LEAST_NATS) & able)
-            rise = np.full(stream.size, SIZES)
+            place = SIZES * able.size + stream
             self.sustained.decades = np.zeros(able.size)
-            self.sustained.decades[stream] = self._decades(loudest[stream], rise, stream)
+            self.sustained.decades[stream] = self._decades(loudest[stream], place)
         np.maximum(best[-1], self.sustained.decades, out=best[-1])
         best -= RISES_DECADES
         return np.asarray(np.maximum(best, 0.0))
@@ -90,14 +90,11 @@ class Alone:
             evidence.append(self.cusum.believed(place))  # now: the next bin changes it
         return np.concatenate(bins), np.concatenate(places), np.concatenate(evidence)
 
-    def _decades(
-        self, nats: Floats, rise: NDArray[np.intp], stream: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
-        """(n,) decades of evidence, which is taken in; which of RISES, and of which streams."""
-        signal, symbol = np.divmod(stream, max(self.sustained.decades.size // self.signals, 1))
-        tail = rise * self.signals + signal
-        self.tail.watch_some(tail, symbol, nats)
-        return self.tail.decades_of(nats, tail)
+    def _decades(self, nats: Floats, place: NDArray[np.intp]) -> Floats:
+        """(n,) decades of evidence at places in (RISES · Q · S), which is taken in."""
+        self.tail.watch_some(place, nats)
+        symbols = self.sustained.decades.size // self.signals
+        return self.tail.decades_of(nats, place // max(symbols, 1))
 
     def spoken(self, stream: int, noise: Noise) -> Floats:
         """(RISES,) decades of each rise of a stream, as the last bin left them."""

@@ -14,8 +14,8 @@ from numpy.typing import NDArray
 
 from detectors.base import BLOCK, Detail, Floats, Frame, State, Verdict, grow, pack, unpack
 from detectors.options import BurstOptions
+from detectors.tail import LN10
 
-LN10: Final = float(np.log(10.0))
 SKEW: Final = "clock"
 DELAY: Final = 2  # place in the values of Feeds
 MEMORY_S: Final = 1800.0

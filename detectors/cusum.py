@@ -89,6 +89,7 @@ class Cusum:
         wander2 = np.maximum(noise.wander2[QUICK], STEADIEST * self._each(noise.pooled[QUICK]))
         wander2 /= raised
         self._keep, self._mean = keep, mean
+        self._stream = np.tile(np.arange(mean.size), SIZES)  # of each evidence
         self.rates = self._rise(mean, noise)
         self._logs = np.log(self.rates[1:])
         # Counts beyond this multiple of the usual, the mean of both predictions that is called
@@ -143,22 +144,20 @@ class Cusum:
     ) -> None:
         """Take in a bin where there is evidence, or will be: elsewhere a rise, which would begin
         now, is less likely than none. live: (n,) of (SIZES · S)."""
-        size, stream = np.divmod(live, counts.size)
-        nats, peak, drift, came, usual = (
-            array.reshape(-1)
-            for array in (self.nats, self.peak, self.drift[1:], self.came, self.usual)
-        )
-        begun = nats[live] > 0.0
+        stream = self._stream[live]
+        nats, peak, drift = self.nats.reshape(-1), self.peak.reshape(-1), self.drift[1:].reshape(-1)
+        before, usual = nats[live], base[stream]
+        begun = before > 0.0
         risen = np.where(begun, drift[live] * self._keep[stream], self.drift[0, stream])
-        raised = np.exp(risen) * base[stream] * self.rates[1 + size, stream]
+        raised = np.exp(risen) * usual * self.rates[1:].reshape(-1)[live]
         c, e, known = counts[stream], expected[stream], seen[stream]
         sizes = self._sizes.reshape(-1)[live]
         gained = (e - raised) * self._cost.reshape(-1)[live]
         gained += _ratio(c, e * sizes, raised * sizes)
         gained *= known
-        for sums, more in ((came, c), (usual, base[stream])):
+        for sums, more in ((self.came.reshape(-1), c), (self.usual.reshape(-1), usual)):
             sums[live] = np.where(begun, sums[live], 0.0) + more * known
-        found = nats[live] + gained
+        found = before + gained
         highest = np.maximum(peak[live], found)
         over = found <= np.maximum(highest - OVER, 0.0)
         self._follow(risen, c, raised, self._gain[1:].reshape(-1)[live], known)
@@ -185,9 +184,10 @@ class Cusum:
         found = self.nats.reshape(-1)[at]
         beyond = np.flatnonzero(found > self._most.reshape(-1)[at])
         if beyond.size:
-            size, stream = np.divmod(at[beyond], self.nats.shape[1])
-            logs = self._logs[size, stream]
-            ratio = self.came[size, stream] / self.usual[size, stream]
+            there = at[beyond]
+            stream = self._stream[there]
+            logs = self._logs.reshape(-1)[there]
+            ratio = self.came.reshape(-1)[there] / self.usual.reshape(-1)[there]
             costs = logs * (2.0 * np.maximum(np.log(ratio), logs) - logs) * self._known[stream]
             found[beyond] = np.minimum(found[beyond], costs)
         return found
@@ -213,7 +213,10 @@ class Cusum:
 def _ratio(c: Floats, size: Floats, raised: Floats) -> Floats:
     """The part of the log likelihood ratio that is 0 where nothing came: log of
     Γ(c + raised)·Γ(size) / Γ(raised)·Γ(c + size), by Stirling's formula one step up."""
-    terms = np.stack([c + raised, raised, size, c + size])
+    terms = np.empty((4, c.size))
+    np.add(c, raised, out=terms[0])
+    terms[1], terms[2] = raised, size
+    np.add(c, size, out=terms[3])
     steps = np.log(terms[3] * raised / (terms[0] * size))
     terms = _stirling(terms)
     found: Floats = terms[0] - terms[1] + terms[2] - terms[3] + steps

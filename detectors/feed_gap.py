@@ -29,13 +29,13 @@ from detectors.base import (
     unpack,
 )
 from detectors.options import BurstOptions
+from detectors.tail import LN10
 
 # What comes at all times. Forced orders and rejects come in waves, and are never missed.
 EXPECTED: Final = ("order", "cancel", "leverage", "fill", "book", "mark")
 ANY: Final = "any"
 KINDS: Final = (*EXPECTED, ANY)
 ORDER, CANCEL, FILL, ALL = map(KINDS.index, ("order", "cancel", "fill", ANY))
-LN10: Final = float(np.log(10.0))
 GAP: Final = 15.0  # mean pauses, for one stream; the more streams there are, the longer
 GAP_MIN_S: Final = 5.0
 GROWTH: Final = 2.0  # one pause makes the longest at most so many times as long

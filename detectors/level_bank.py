@@ -74,7 +74,6 @@ class LevelBank:
     variance: Floats
     _seen: Floats
     _warm: NDArray[np.bool_]
-    _HELD: Final = ("held", "held_look", "held_smooth", "held_mean")
     _STATE: Final = (*_PER_STREAM, "fed", "turn")
 
     def __init__(self, options: Sequence[LevelOptions], burst: BurstOptions) -> None:
@@ -169,7 +168,7 @@ class LevelBank:
         known = self._known(level, smoothing, stream)
         z2 = away.reshape(-1)[at] ** 2 / self.variance.reshape(-1)[at]
         nats = 0.5 * known * np.log1p(z2 / known)
-        self.tail.watch_some(scale, stream, nats)
+        self.tail.watch_some(at, nats)
         decades = self.tail.decades_of(nats, scale) - SMOOTHINGS_DECADES
         held = np.zeros(self.held.shape)
         cell = level * symbols + stream

@@ -120,9 +120,9 @@ class Tail:
         """Take values in: (n, S), of n different scales."""
         self.maxima[scales] = np.maximum(self.maxima[scales], statistic)
 
-    def watch_some(self, scale: NDArray[np.intp], stream: NDArray[np.intp], value: Floats) -> None:
-        """Take single values in, (n,) each, of a statistic that is `least` everywhere else."""
-        at = scale * self.maxima.shape[1] + stream
+    def watch_some(self, at: NDArray[np.intp], value: Floats) -> None:
+        """Take single values in, (n,), at places in (R · S), of a statistic that is `least`
+        everywhere else."""
         np.maximum.at(self.maxima.reshape(-1), at, value)
 
     def learn(self, unheard: Bools) -> None:

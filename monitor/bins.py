@@ -61,9 +61,9 @@ class Fold:
         if not columns.ts.size and columns.origin not in self.partitions:
             return 0  # nothing good was ever read of it: there is no clock to wait for
         state = self.partitions.setdefault(columns.origin, PartitionClock())
-        state.idle = False
         late_total = 0
         if columns.ts.size:
+            state.idle = False  # what is not an event says nothing of time
             clocks = np.maximum.accumulate(np.concatenate(([state.clock_ns], columns.ts)))
             bins = columns.ts // self.bin_ns
             passed = (clocks[:-1] - self.lateness_ns) // self.bin_ns

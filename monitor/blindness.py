@@ -52,10 +52,10 @@ class Blindness:
         self.seen = np.zeros(kinds)
         self._verdicts: Sequence[Verdict] = ()
         self._at = 0
-        self.found()
+        self.begin_block()
 
-    def found(self) -> None:
-        """A frame begins. What is warm changes between blocks only, so not within the frame."""
+    def begin_block(self) -> None:
+        """A block begins, or state was restored. What is warm changes between blocks only."""
         self._cold = {name for name, part in self._detectors.items() if not _warm(part)}
         self._unfed = {n for n, part in self._detectors.items() if not getattr(part, "fed", True)}
 
@@ -89,16 +89,19 @@ class Blindness:
         feature = getattr(detector, "feature", None)
         return bool(self.seen.any() if feature is None else self.seen[Kind[feature.upper()]])
 
-    def of_streams(self, symbols: Iterable[str], rows: Sequence[int]) -> list[str]:
-        """Which signals have no opinion on which of these symbols, beside those that have none on
-        any. rows: of the symbols in the frame."""
-        blind = self.reasons()
-        spoken = [v for v in self._verdicts if not (v.venue or v.feed or v.signal in blind)]
+    def of_streams(self, symbols: Iterable[tuple[str, int]]) -> list[str]:
+        """Which signals have no opinion on which of these symbols, each with its row in the frame,
+        beside those that have none on any."""
+        blind = {*self.reasons(), "drift"}
+        of_signal: dict[str, list[Verdict]] = {}
+        for verdict in self._verdicts:
+            if not (verdict.venue or verdict.feed or verdict.signal in blind):
+                of_signal.setdefault(verdict.signal, []).append(verdict)
         return [
-            f"{verdict.signal} on {symbol}"
-            for symbol, row in zip(symbols, rows, strict=True)
-            for verdict in spoken
-            if verdict.signal != "drift" and np.isnan(verdict.score[self._at, row])
+            f"{signal} on {symbol}"
+            for symbol, row in symbols
+            for signal, verdicts in of_signal.items()
+            if all(np.isnan(verdict.score[self._at, row]) for verdict in verdicts)
         ][:SHOWN]
 
 

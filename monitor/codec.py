@@ -11,7 +11,7 @@ import msgspec
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events import KINDS
+from monitor.events import KINDS, MOST
 from monitor.records import BadRecord, Lines, RawBatch, newlines_in
 from monitor.schema import Schema, TopicMapping
 
@@ -24,6 +24,7 @@ REASONS: Final = (
     "unknown_type",
     "unknown_side",
     "negative",
+    "too_large",
     "not_finite",
     "bad_time",
     "future",
@@ -35,6 +36,7 @@ REASONS: Final = (
 # Bounds that only times have; quantities are `float` >= 0.0.
 _TIME_BOUND: Final = re.compile(r"Expected `int` [<>]=|Expected `float` (>= 1|<=)")
 _NAN_STRING: Final = re.compile(rb'"[+-]?nan"', re.IGNORECASE)
+_INFINITE_STRING: Final = re.compile(rb'"[+-]?inf(inity)?"', re.IGNORECASE)
 _CONTRACT_TYPE: Final = re.compile(rb'"type"\s*:\s*"(?:' + "|".join(KINDS).encode() + rb')"')
 
 
@@ -68,11 +70,18 @@ class Codec:
 
     def decode(self, raw: RawBatch) -> Decoded:
         """All good events of a batch and the reason of every record that is not one."""
-        schema = self._mapped.get(raw.origin.topic, self._contract)
+        schema = self._schema(raw.origin.topic)
         events = self._decode_whole(schema, raw.values)
         if events is not None:
             return Decoded(raw, (Part(schema, events),))
         return self._decode_each(schema, raw)
+
+    def _schema(self, topic: str) -> Schema:
+        """Of a topic, or of a log that is named after one."""
+        found = self._mapped.get(topic)
+        if found is None:
+            found = self._mapped.get(topic.partition(".json")[0].removesuffix(".parquet"))
+        return found or self._contract
 
     def _decode_whole(self, schema: Schema, values: Sequence[bytes | None]) -> list[Any] | None:
         """The batch in one call, or None where any record needs a look of its own.
@@ -178,6 +187,8 @@ def _reason_of(message: str, value: bytes, schema: Schema) -> str:
         return "unknown_side" if message.endswith(f"`{schema.place('side')}`") else "wrong_type"
     if message.startswith("Number out of range"):
         return "not_finite"
+    if message.removeprefix("Expected `float` ").lstrip("<>= -").startswith(f"{MOST:g}"):
+        return "not_finite" if _INFINITE_STRING.search(value) else "too_large"
     if "`float` >= 0.0" in message:  # what a NaN spelled as a string fails too
         return "not_finite" if _NAN_STRING.search(value) else "negative"
     return "bad_time" if _TIME_BOUND.match(message) else "wrong_type"

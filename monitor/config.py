@@ -1,6 +1,7 @@
 """Everything that can be set, with its default, its bounds and its meaning."""
 
 import math
+import re
 from typing import Annotated, Literal
 
 from msgspec import Meta, Struct, field
@@ -18,6 +19,7 @@ Count = Annotated[int, Meta(ge=1)]
 Port = Annotated[int, Meta(ge=0, le=65535)]
 
 WEEK_S = 604_800.0
+COUNTED = ("order_burst", "cancel_burst", "leverage_burst", "liquidation_burst", "reject_storm")
 
 
 class Section(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -31,6 +33,7 @@ class Kafka(Section, frozen=True, kw_only=True):
     start: where to read a partition that has neither checkpoint nor committed offset; "recent" is
     rewarm_s before now.
     rewarm_s: how much is read again, to learn what is usual, where there is no state to go on from.
+    isolation_level: "read_committed" leaves out events of transactions that were aborted.
     idle_after_s: a partition that is read to its end and silent this long is not waited for.
     run_ahead_s: a partition this far ahead of the slowest is paused.
     """
@@ -42,6 +45,7 @@ class Kafka(Section, frozen=True, kw_only=True):
     optional_topics: list[str] = field(default_factory=lambda: ["market"])
     start: Literal["recent", "earliest", "latest"] = "recent"
     rewarm_s: Seconds = 1_800.0
+    isolation_level: Literal["read_committed", "read_uncommitted"] = "read_committed"
     idle_after_s: Positive = 5.0
     run_ahead_s: Positive = 30.0
     poll_records_max: Count = 20_000
@@ -55,6 +59,12 @@ class Kafka(Section, frozen=True, kw_only=True):
     ssl_keyfile: str | None = None
     ssl_password: str | None = None
     ssl_check_hostname: bool = True
+
+    def __post_init__(self) -> None:
+        for server in self.bootstrap_servers.split(","):
+            port = re.search(r"[^:\]]:([^:\]]*)$|\]:(.*)$", server.strip())
+            if not server.strip() or (port and not (port[1] or port[2] or "").isdecimal()):
+                raise ValueError(f"bootstrap_servers: {server.strip()!r} is no host:port")
 
 
 class Scale(Section, frozen=True, kw_only=True):
@@ -79,7 +89,7 @@ class Input(Section, frozen=True, kw_only=True):
     """
 
     lateness_s: Seconds = 2.0
-    future_s: Positive = 60.0
+    future_s: Annotated[float, Meta(ge=0.001, le=1e9)] = 60.0
     silence_s: Positive = 30.0
     record_bytes_max: Count = 1_048_576
     symbols_max: Annotated[int, Meta(ge=1, le=100_000)] = 10_000
@@ -127,6 +137,10 @@ class Detectors(Section, frozen=True, kw_only=True):
     warm_up_s: Positive = 20.0
     rebaseline_s: Positive = 300.0
     calibration: str | None = None
+
+    def __post_init__(self) -> None:
+        if not set(COUNTED) - set(self.disabled):
+            raise ValueError(f"disabled: one of {', '.join(COUNTED)} must stay")
 
 
 class Incidents(Section, frozen=True, kw_only=True):

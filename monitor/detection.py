@@ -26,6 +26,7 @@ from monitor.features import FrameBuilder, Roster
 from monitor.feeds import FeedRoster
 from monitor.incidents import (
     FEED,
+    VENUE,
     Case,
     Change,
     DeskOptions,
@@ -116,6 +117,8 @@ class Detection:
         self.bins = 0
         self._block = NEVER
         self.blindness = Blindness(self._judges(), len(KINDS), self.feeds)
+        self._rests_on: dict[str, str | float] = {}
+        self._begin_block()
 
     def steps(self, partials: Iterable[PartialFrame]) -> Iterator[Step]:
         """Judge closed bins, oldest first; to be run to its end. How bins are handed over, one at
@@ -126,7 +129,7 @@ class Detection:
             if frame.bin // BLOCK != self._block:  # what is warm changes between blocks only
                 self._block = frame.bin // BLOCK
                 self.levels.begin()
-                self.blindness.found()
+                self._begin_block()
             verdicts = self._verdicts(frame)
             bursts = [v for v in verdicts if v.mixture is not None]
             venue = [v for v in verdicts if v.venue]
@@ -151,6 +154,16 @@ class Detection:
                 changes = self.desk.update(now, sightings, score)
                 incidents = [self._describe(change, case, now) for change, case in changes]
                 yield Step(now, (now + 1) * self.bin_ns, at, verdicts, score, incidents)
+
+    def _begin_block(self) -> None:
+        """What is learned as a block ends is told from the next one on, since a frame may hold
+        bins of before."""
+        self.blindness.begin_block()
+        self._rests_on = {
+            "calibration": self.calibrated,
+            "quiet_hours": round(self.quiet_hours, 3),
+            "null_check": round(self.test.check.ratio, 3),
+        }
 
     def _verdicts(self, frame: Frame) -> list[Verdict]:
         """Of all detectors; what one finds silent, those after it do not see."""
@@ -205,15 +218,13 @@ class Detection:
         return {**first, **self.bursts.alone(), **self.levels.alone(), **rest}
 
     def _trust(self, case: Case) -> dict[str, float | str | list[str]]:
-        symbols = sorted({seen.symbol for seen in case.streams} & self._names.symbols.keys())
-        rows = self.roster.row_of[[self._names.symbols[name] for name in symbols]].tolist()
+        rows = {seen.symbol: self.roster.row(seen.symbol) for seen in case.streams}
+        known = sorted((name, row) for name, row in rows.items() if name != VENUE and row >= 0)
         return {
             "blind": sorted(self.blind()),
             "late": self.feeds.late(),
-            "blind_for": self.blindness.of_streams(symbols, rows),
-            "calibration": self.calibrated,
-            "quiet_hours": round(self.quiet_hours, 3),
-            "null_check": round(self.test.check.ratio, 3),
+            "blind_for": self.blindness.of_streams(known),
+            **self._rests_on,
         }
 
     @property
@@ -258,6 +269,7 @@ class Detection:
         """Begin with what another run, of the same detectors, was taught."""
         for name, part in self._taught().items():
             part.calibrate(unnest(name, taught))
+        self._begin_block()
 
     def recode(self, recoding: Recoding) -> None:
         """Follow the name tables after they were compacted."""
@@ -292,4 +304,4 @@ class Detection:
         self.blindness.seen = np.array(state["seen"], dtype=np.float64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
-        self.blindness.found()
+        self._begin_block()

@@ -1,6 +1,6 @@
 """From a case to an incident that says why: symbols, accounts, expected against observed."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -18,7 +18,6 @@ from monitor.incidents import (
     in_order,
 )
 
-AccountsOf = Callable[[Case], Sequence[AccountEvidence]]
 LEAD: Final = 0.5  # of the loudest score, that a symbol's needs to be what the sentence is about
 EVENTS: Final = {
     "any": "events",

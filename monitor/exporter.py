@@ -158,7 +158,7 @@ class Exporter(Collector):
         )
         yield CounterMetricFamily(
             "foreshock_dropped_messages",
-            "Messages that a sink's full queue dropped.",
+            "Messages and dead letters that could not be delivered.",
             value=self.dropped_total,
         )
 

@@ -11,6 +11,7 @@ import structlog
 from aiohttp import web
 
 from monitor.config import Http
+from monitor.errors import UserError
 from monitor.pages.render import HEADERS, incident_page, list_page, missing_page
 from monitor.status import Status
 
@@ -20,7 +21,7 @@ _log = structlog.get_logger(__name__)
 
 @asynccontextmanager
 async def serve(options: Http, status: Status) -> AsyncIterator[None]:
-    """Serve until the block ends. Raises OSError when the address is taken."""
+    """Serve until the block ends. Raises UserError when the address is taken."""
     app = web.Application()
     app.add_routes(
         [
@@ -36,7 +37,11 @@ async def serve(options: Http, status: Status) -> AsyncIterator[None]:
     await runner.setup()
     try:
         site = web.TCPSite(runner, options.host, options.port)
-        await site.start()
+        try:
+            await site.start()
+        except OSError as error:
+            address = f"{options.host}:{options.port}"
+            raise UserError(f"http {address}: {error.strerror or error}") from error
         status.port = runner.addresses[0][1]
         status.serving.set()
         _log.info("serving", url=f"http://{options.host}:{status.port}/metrics")

@@ -34,10 +34,10 @@ def incident_text(incident: Incident) -> str:
 
 
 def _evidence(incident: Incident) -> Iterable[str]:
-    yield "    symbol         signal           observed  expected  ratio  score"
+    yield f"    {'symbol':14} {'signal':20}  observed  expected  ratio  score"
     for seen in incident.symbols[:SYMBOLS_SHOWN]:
         yield (
-            f"    {seen.symbol:14.14} {seen.signal:15.15} {count(seen.observed):>9} "
+            f"    {seen.symbol:14.14} {seen.signal:20} {count(seen.observed):>9} "
             f"{count(seen.expected):>9} {seen.ratio:5.1f}x {seen.score:6.1f}"
         )
     more = len(incident.symbols) - SYMBOLS_SHOWN

@@ -90,7 +90,7 @@ class Recorder:
             if now_s - flushed_s >= FLUSH_S:
                 log.flush()
                 self.totals.written_bytes = log.written_bytes
-                self.totals.behind = await tap.behind()
+                self.totals.behind = tap.behind()
                 self._on_progress(self.totals)
                 flushed_s = now_s
             if self._duration_s is not None and now_s - started_s >= self._duration_s:

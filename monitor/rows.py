@@ -24,6 +24,7 @@ CELL_BITS: Final = 20
 CELL_ZERO: Final = 1 << (CELL_BITS - 1)  # the cell that begins at price 1
 CELL_MASK: Final = (1 << CELL_BITS) - 1
 QUOTE_UNITS: Final = 1e6  # depth is kept in whole millionths of the quote currency
+LEAST: Final = 1e-18  # of a price or a leverage that means anything
 UNITS_MAX: Final = 2.0**50  # what one order may add
 WIDTH: Final = 6
 POOL: Final = 4  # column of a leverage change's collateral pool, as a number
@@ -205,11 +206,17 @@ def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return values
 
 
+def _known_price(price: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN where a price is none: nought, or too small to divide by."""
+    return np.where(price >= LEAST, price, np.nan)
+
+
 _LEVERAGE: Final = ("new_leverage", "position", "entry_price", "maintenance_margin_rate")
 
 
 def _leverage(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Read:
-    columns = [schema.number(name, events) for name in _LEVERAGE]
+    leverage, position, entry, rate = (schema.number(name, events) for name in _LEVERAGE)
+    columns = [np.where(leverage >= LEAST, leverage, 0.0), position, _known_price(entry), rate]
     pools = map(schema.getter("collateral_pool"), events)
     pool = np.fromiter(map(pool_number, pools), np.float64, len(events))
     return _table([*columns, pool]), None, None
@@ -224,7 +231,7 @@ def pool_number(name: str | None) -> float:
 
 
 def _fill(schema: Schema, events: Sequence[Any], account_of: Callable[[Any], int]) -> _Read:
-    price = schema.number("price", events)
+    price = np.maximum(schema.number("price", events), LEAST)
     signed = schema.number("qty", events) * _SIGN[schema.side(events)]
     count = len(events)
     makers = np.fromiter(map(account_of, map(schema.getter("account"), events)), np.int64, count)
@@ -252,7 +259,8 @@ def _mark(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Re
     )
     index_s = schema.index_ts_ns(events) / 1e9
     known_s = np.where(index_s > 0.0, index_s, np.nan)
-    return _table([mark, index, known_s, funding, interest]), None, None
+    told = [_known_price(mark), _known_price(index), known_s, funding, interest]
+    return _table(told), None, None
 
 
 def _liquidation(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Read:

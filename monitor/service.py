@@ -10,14 +10,13 @@ import structlog
 
 from monitor.calibration import configured
 from monitor.checkpoint import CheckpointStore
-from monitor.clocks import PartitionClock
 from monitor.config import Config
 from monitor.exporter import Exporter
 from monitor.frames import Decision
 from monitor.http import serve
 from monitor.incidents import Incident
 from monitor.live import Holdings, persist
-from monitor.outputs import Outputs
+from monitor.outputs import FLUSH_S, Outputs
 from monitor.pipeline import Pipeline
 from monitor.records import Partition, RawBatch
 from monitor.sources.assignor import OneActive
@@ -27,7 +26,7 @@ from monitor.status import Status
 from monitor.streams import market_factors
 
 TICK_S: Final = 0.5
-FLUSH_S: Final = 10.0
+PATIENCE_S: Final = 60.0  # that offsets wait for a sink; then its queue alone holds what it owes
 _log = structlog.get_logger(__name__)
 
 
@@ -68,7 +67,7 @@ class Service:
         self.outputs.start()
         async with serve(self.config.http, self.status):
             try:
-                await persist(self._consume, self._stopping)
+                await persist(self._consume, self._stopping, self.status.turned)
             finally:
                 await self.outputs.stop()
 
@@ -96,11 +95,11 @@ class Service:
                     await self._tick()
                 await asyncio.sleep(0)
             async with self._busy:
-                await self._save()
+                await self._save(FLUSH_S)
                 if not self.pipeline.merges:
                     for partition, clock in self.pipeline.fold.partitions.items():
                         if clock.idle:
-                            self._decided(partition, clock, "idle")
+                            self._decided(partition, clock.position, "idle")
         finally:
             self._source = None
             self.status.assigned = False
@@ -111,10 +110,15 @@ class Service:
         now_s = time.time()
         fold = self.pipeline.fold
         for raw in batches:
-            if raw.origin not in fold.partitions:
+            clock = fold.partitions.get(raw.origin)
+            if clock is None:
                 continue  # taken away while the batch was on its way
-            self._wake(raw.origin)
+            idle, position = clock.idle, clock.position
             taken = self.pipeline.take(raw)
+            if taken.ts.size:  # it spoke: it is waited for, and the idle time it had is on record
+                self._heard_s[raw.origin] = time.monotonic()
+                if idle and not self.pipeline.merges:
+                    self._decided(raw.origin, position, "awake")
             self.exporter.took(taken, now_s)
             if taken.bad:
                 self.outputs.bury(taken.bad)
@@ -136,15 +140,8 @@ class Service:
             self.status.tell_open(self.pipeline.detection)
             _log.info("what is usual is learned again")
 
-    def _wake(self, partition: Partition) -> None:
-        """A partition spoke: it is waited for again, and the idle time it had is on record."""
-        self._heard_s[partition] = time.monotonic()
-        clock = self.pipeline.fold.partitions[partition]
-        if clock.idle and not self.pipeline.merges:
-            self._decided(partition, clock, "awake")
-
-    def _decided(self, partition: Partition, clock: PartitionClock, decision: str) -> None:
-        self._note(Decision(decision, *partition, clock.position, self.pipeline.fold.next_bin))
+    def _decided(self, partition: Partition, position: int, decision: str) -> None:
+        self._note(Decision(decision, *partition, position, self.pipeline.fold.next_bin))
 
     def _note(self, decision: Decision) -> None:
         """Put what wall time decided on record."""
@@ -160,7 +157,10 @@ class Service:
         clocks = self.pipeline.fold.partitions
         if not self.pipeline.merges:  # where it does, shards say what is idle
             self.holdings.mark_idle(
-                self._source, now_s, self._heard_s, lambda p, c: self._decided(p, c, "idle")
+                self._source,
+                now_s,
+                self._heard_s,
+                lambda p, c: self._decided(p, c.position, "idle"),
             )
         self.holdings.hold_back(self._source)
         lags = {p: self._source.lag(p, clock.position) for p, clock in clocks.items()}
@@ -175,7 +175,7 @@ class Service:
         self.exporter.refused_positions_total = exposure.refused_total
         self.exporter.dropped_total = self.outputs.dropped_total
         self.status.assigned = bool(clocks)
-        self.status.ticked_s = now_s
+        self.status.turned()
         if now_s - self._saved_s >= self.config.checkpoint.every_s:
             await self._save()
 
@@ -187,14 +187,19 @@ class Service:
             watched = {name: row for name, row in rows.items() if row >= 0}
             self.exporter.books.look(detection.market, step.bin, watched)
 
-    async def _save(self) -> None:
-        """Everything told, then state on disk, then offsets: in this order nothing is lost."""
-        self._saved_s = time.monotonic()
+    async def _save(self, wait_s: float = 0.0) -> None:
+        """Everything told, then state on disk, then offsets: in this order nothing is lost. For a
+        sink that cannot deliver this waits a minute, and detection does not: then what is owed is
+        held by the sink's queue alone."""
+        now_s = time.monotonic()
         fold = self.pipeline.fold
         if fold.next_bin is None or not fold.partitions or self.holdings.rewarming:
+            self._saved_s = now_s
             return  # nothing is known yet that is worth more than what was committed
+        if not await self.outputs.flush(wait_s) and now_s - self._saved_s < PATIENCE_S:
+            return
+        self._saved_s = now_s
         resumes = self.pipeline.resumes()
-        await self.outputs.flush()
         if self.holdings.store is not None:
             await asyncio.to_thread(self.holdings.store.save, self.pipeline.state(), resumes)
         if self._source is not None:
@@ -202,7 +207,7 @@ class Service:
 
     async def _revoked(self) -> None:
         async with self._busy:
-            await self._save()
+            await self._save(FLUSH_S)
 
     async def _assigned(self, assigned: Collection[Partition]) -> None:
         async with self._busy:

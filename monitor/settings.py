@@ -45,6 +45,7 @@ def load(
     tables = {} if path is None else _read(path)
     variables: dict[str, str] = {}
     for name, value in sorted(environ.items()):
+        _check_variable(name, value)
         plain = name in (f"{ENV_PREFIX}VENUE", f"{ENV_PREFIX}BIN_MS")
         if plain or (name.startswith(ENV_PREFIX) and "__" in name):
             keys = name.removeprefix(ENV_PREFIX).lower().split("__")
@@ -59,6 +60,24 @@ def load(
     return parse(tables, "defaults" if path is None else str(path), variables)
 
 
+def _check_variable(name: str, value: str) -> None:
+    """A variable that would be passed over for one underscore, or that names no section, is a
+    slip; what Kubernetes sets for a service called foreshock-… is none."""
+    if not name.startswith(ENV_PREFIX) or value.startswith("tcp://"):
+        return
+    said = name.removeprefix(ENV_PREFIX).lower()
+    known = [field.name for field in fields(Config)]
+    section, two, _ = said.partition("__")
+    if two and section not in known:
+        near = difflib.get_close_matches(section, known, 1)
+        hint = f"; did you mean {ENV_PREFIX}{near[0].upper()}__…?" if near else ""
+        raise ConfigError(f"{name}: {section} is no section{hint}")
+    for section in known:
+        key = said.removeprefix(f"{section}_")
+        if key != said and key in _kinds(section):
+            raise ConfigError(f"{name}: did you mean {ENV_PREFIX}{section.upper()}__{key.upper()}?")
+
+
 def parse(
     tables: dict[str, Any], source: str, variables: Mapping[str, str] | None = None
 ) -> Config:
@@ -71,11 +90,16 @@ def parse(
     try:
         for topic, table in topics.items() if isinstance(topics, dict) else ():
             _check_mapping(topic, table)
-        return msgspec.convert(_without_blanks(tables), Config, strict=False)
+        config = msgspec.convert(_without_blanks(tables), Config, strict=False)
+        config.burst_options()
     except msgspec.ValidationError as error:
         key, text = _explain(str(error), tables)
     except _MappingError as error:
         key, text = error.args
+    except ValueError as error:  # of settings that do not go together
+        key, text = "detectors", f": {error}"
+    else:
+        return config
     at = re.sub(r"\[.*", "", key)
     raise ConfigError(f"{variables.get(at, source)}: {key or 'configuration'}{text}")
 
@@ -103,14 +127,15 @@ def _put(tables: dict[str, Any], keys: list[str], value: str, variable: str) -> 
         if not isinstance(node, dict):
             return  # the file has a value where a table belongs: `parse` says so
     node[keys[-1]] = value
-    if value.startswith("["):
+    kind = _kinds(".".join(keys[:-1])).get(keys[-1])
+    if value.startswith("[") and kind is not str:
         try:
             node[keys[-1]] = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError:
             example = '["a", "b"] or a,b'
             key = ".".join(keys)
             raise ConfigError(f"{variable}: {key} = {value!r}: not a list like {example}") from None
-    elif get_origin(_kinds(".".join(keys[:-1])).get(keys[-1])) is list:
+    elif get_origin(kind) is list:
         node[keys[-1]] = [part.strip() for part in value.split(",") if part.strip()]
 
 

@@ -4,8 +4,9 @@ A partition number is partition p of every topic: what is keyed alike lies there
 a fold of its own, so that numbers can move between shards without a trace in what is published.
 """
 
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Final
 
 from monitor.bins import Fold
 from monitor.clocks import NEVER, Resume
@@ -13,7 +14,10 @@ from monitor.columns import Names
 from monitor.config import Config
 from monitor.frames import Decision, Frames, encode_frames
 from monitor.intake import Intake, Taken, counting_fold
+from monitor.partial import PartialFrame
 from monitor.records import Partition, RawBatch
+
+EVENTS_MAX: Final = 40_000  # in a message: about half of what a broker takes by default
 
 
 @dataclass(slots=True)
@@ -65,14 +69,15 @@ class Shard:
         """Decode and count one batch."""
         return self.intake.take(raw, self.numbers[raw.origin.partition].fold)
 
-    def decide(self, partition: Partition, decision: str) -> None:
-        """Put a decision by wall time on record; the next message of the number carries it."""
+    def decide(self, partition: Partition, position: int, decision: str) -> None:
+        """Put a decision by wall time on record, made of what comes from an offset on; the next
+        message of the number carries it."""
         held = self.numbers[partition.partition]
-        position = held.fold.partitions[partition].position
         held.decisions.append(Decision(decision, *partition, position, held.fold.next_bin))
 
     def messages(self, *, all_numbers: bool = False) -> Iterator[tuple[int, bytes]]:
-        """(number, message) of each that has news, or of each that can say anything."""
+        """(number, message) of each that has news, or of each that can say anything; those of a
+        number in order."""
         for number, held in self.numbers.items():
             end_bin = max(held.fold.end_bin(), held.end_bin)
             idle = not any(clock.waited_for for clock in held.fold.partitions.values())
@@ -83,7 +88,11 @@ class Shard:
             if silent or not (news or all_numbers):
                 continue
             closed = [] if end_bin == NEVER else held.fold.take_before(end_bin)
-            frames = Frames(end_bin, idle, closed, held.decisions)
+            *parts, last = _parts(closed)
+            for part in parts:
+                frames = Frames(part[-1].bin + 1, False, part, [])
+                yield number, encode_frames(frames, self.intake.names)
+            frames = Frames(end_bin, idle, last, held.decisions)
             held.end_bin, held.idle, held.decisions = end_bin, idle, []
             yield number, encode_frames(frames, self.intake.names)
         self._compact()
@@ -111,3 +120,16 @@ class Shard:
         recoding = self.intake.names.compact(keys, [])
         for held in self.numbers.values():
             held.fold.recode(recoding)
+
+
+def _parts(closed: Sequence[PartialFrame]) -> list[list[PartialFrame]]:
+    """Bins, in order, by message: what waited long for a slow topic is too much for one."""
+    parts: list[list[PartialFrame]] = [[]]
+    events = 0
+    for frame in closed:
+        events += frame.keys.size
+        if parts[-1] and events > EVENTS_MAX:
+            parts.append([])
+            events = frame.keys.size
+        parts[-1].append(frame)
+    return parts

@@ -59,7 +59,7 @@ class ShardService:
         self.outputs.start()
         async with serve(self.config.http, self.status):
             try:
-                await persist(self._consume, self._stopping)
+                await persist(self._consume, self._stopping, self.status.turned)
             finally:
                 await self.outputs.stop()
 
@@ -118,10 +118,13 @@ class ShardService:
             fold = self.shard.folds.get(raw.origin.partition)
             if fold is None or raw.origin not in fold.partitions:
                 continue  # taken away while the batch was on its way
-            self._heard_s[raw.origin] = time.monotonic()
-            if fold.partitions[raw.origin].idle:
-                self.shard.decide(raw.origin, "awake")
+            clock = fold.partitions[raw.origin]
+            idle, position = clock.idle, clock.position
             taken = self.shard.take(raw)
+            if taken.ts.size:
+                self._heard_s[raw.origin] = time.monotonic()
+                if idle:
+                    self.shard.decide(raw.origin, position, "awake")
             self.exporter.took(taken, now_s)
             if taken.bad:
                 self.outputs.bury(taken.bad)
@@ -144,12 +147,13 @@ class ShardService:
         now_s = time.monotonic()
         if now_s - self._ticked_s < TICK_S:
             return
-        self._ticked_s = self.status.ticked_s = now_s
+        self._ticked_s = now_s
+        self.status.turned()
         clocks = {p: c for fold in self.shard.folds.values() for p, c in fold.partitions.items()}
         idle_after_s = self.config.kafka.idle_after_s
         for partition, clock in silent(source, clocks, now_s, self._heard_s, idle_after_s):
             clock.idle = True
-            self.shard.decide(partition, "idle")
+            self.shard.decide(partition, clock.position, "idle")
         source.hold(ahead(clocks, self.config.kafka.run_ahead_s))
         lags = {p: source.lag(p, clock.position) for p, clock in clocks.items()}
         self.exporter.lag = {p: lag for p, lag in lags.items() if lag is not None}

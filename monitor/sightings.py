@@ -52,8 +52,7 @@ class Lookout:
             if evidence.joint[at] >= least:
                 loud |= evidence.joined(at)
             for q, verdict in enumerate(own):
-                mixed = 0.0 if verdict.level else evidence.mixture[at, [q, -1]].max()
-                if mixed >= least:
+                if not verdict.level and evidence.mixture[at, [q, -1]].max() >= least:
                     loud[q] |= members[q]
                 found.append((verdict, streams[q], loud[q]))
             venue = [v for v in verdicts if v.venue]

@@ -41,6 +41,10 @@ class Status:
         self.port = 0
         self.serving = asyncio.Event()
 
+    def turned(self) -> None:
+        """The reader is alive, whether or not brokers answer."""
+        self.ticked_s = time.monotonic()
+
     def stepped(self, step: Step, detection: Detection) -> None:
         """Remember what one closed bin came to, after the exporter has taken it in."""
         if self.stepped_s is None:  # or it would pass for warm until it is looked at again

@@ -58,7 +58,7 @@ class Witnesses:
         total = 0.0
         held: dict[str, list[float]] = {}
         for seen in case.streams:
-            if seen.signal != signal or seen.symbol not in self._names.symbols:
+            if seen.signal != signal or seen.symbol == VENUE:
                 continue
             row = self._roster.row(seen.symbol)
             codes, amounts = told.of(seen.feature, row)
@@ -77,8 +77,7 @@ class Witnesses:
         """What the loudest stream of each signal means, in words."""
         told, apart = self._market.risk.found(at_bin), self._market.apart.found(at_bin)
         ranked = sorted(case.streams, key=lambda s: (-s.score, s.signal, s.symbol))
-        known = self._names.symbols.keys()
-        loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol in known}
+        loudest = {seen.signal: seen for seen in reversed(ranked) if seen.symbol != VENUE}
         notes = [
             note(told, seen.feature, self._roster.row(seen.symbol), self._roster.symbols)
             or apart.note(seen.feature, self._roster.row(seen.symbol))

@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from detectors.registry import BURSTS
+from monitor.config import COUNTED
 from tests.live import minutes_of_trouble
 
 START_NS = 1_760_000_000_000_000_000
@@ -81,6 +83,14 @@ def test_a_bad_record_is_counted_by_reason_and_fatal_only_when_strict(
         (("score", "nowhere"), "nowhere: no such folder"),
         (("convert", "--from", "lobster", "nowhere.zip", "-o", "x.jsonl"), "nowhere.zip"),
         (("record", "-o", "x.jsonl", "-c", "nowhere.toml"), "nowhere.toml"),
+        (("replay",), "Missing argument 'LOGS...'"),
+        (("replay", "x.jsonl", "--wat"), "No such option"),
+        (("simulate", "--seed", "x"), "not a valid integer"),
+        (("demo", "--port", "99999999"), "not in the range"),
+        (("audit",), "say what to audit"),
+        (("nonsense",), "No such command"),
+        (("replay", __file__, "--dead-letters", f"{__file__}/x"), "test_cli.py: File exists"),
+        (("replay", "x" * 300), "File name too long"),
     ],
 )
 def test_what_cannot_be_used_is_one_line_and_exit_status_2(
@@ -99,9 +109,33 @@ def test_check_lists_settings_and_hides_secrets() -> None:
     assert said.returncode == 0
     assert "kafka.sasl_password = (set)" in said.stdout
     assert "hunter2" not in said.stdout
-    for line in ('kafka.start = "recent"', "kafka.rewarm_s = 1800.0", 'scale.role = "all"'):
+    for line in (
+        'kafka.start = "recent"',
+        "kafka.rewarm_s = 1800.0",
+        "output.audit_log =  # not set",
+    ):
         assert line in said.stdout.splitlines()
     assert said.stdout.splitlines()[-1] == "configuration is sound"
+
+
+@pytest.mark.parametrize(
+    ("variable", "value", "says"),
+    [
+        ("DETECTORS__CALIBRATION", "nowhere.json", "nowhere.json: cannot be read"),
+        ("OUTPUT__AUDIT_LOG", "/tmp", "output.audit_log /tmp: is a folder"),  # noqa: S108
+        ("CHECKPOINT__DIRECTORY", "/dev/null/x", "checkpoint.directory /dev/null: no folder"),
+        ("DETECTORS__DISABLED", ",".join(BURSTS), "disabled: one of order_burst"),
+    ],
+)
+def test_check_refuses_what_run_would(variable: str, value: str, says: str) -> None:
+    said = foreshock("check", **{f"FORESHOCK_{variable}": value})
+    assert said.returncode == 2
+    assert len(said.stderr.splitlines()) == 1
+    assert says in said.stderr
+
+
+def test_the_settings_know_what_is_counted() -> None:
+    assert tuple(BURSTS) == COUNTED
 
 
 def test_check_connect_says_in_one_line_that_no_broker_answers() -> None:

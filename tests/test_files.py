@@ -2,6 +2,7 @@
 
 import gzip
 import os
+from decimal import Decimal
 from pathlib import Path
 from typing import Any
 
@@ -110,6 +111,28 @@ def test_a_compressed_log_cut_short_is_an_error_in_one_line(
         values(path)
 
 
+@pytest.mark.parametrize("ending", ["gz", "zst"])
+def test_of_a_recording_cut_short_what_is_whole_is_given_before_the_error(
+    tmp_path: Path, ending: str
+) -> None:
+    line = b'{"topic":"t","partition":%d,"offset":%d,"value":"%s"}'
+    lines = [line % (n % 2, n // 2, os.urandom(2000).hex().encode()) for n in range(400)]
+    path = written(tmp_path, f"a.jsonl.{ending}", b"\n".join(lines))
+    path.write_bytes(path.read_bytes()[:-20])
+    log = open_log(path)
+    counted = log.partitions(record_bytes_max=BYTES_MAX)
+    found: dict[Partition, int] = dict.fromkeys(counted, 0)
+
+    def read() -> None:
+        for raw in log.batches(record_bytes_max=BYTES_MAX):
+            found[raw.origin] += len(raw.values)
+
+    with pytest.raises(LogError, match=r"cannot be read: Compressed file ended"):
+        read()
+    assert found == counted
+    assert sum(found.values()) > 200
+
+
 @pytest.mark.parametrize("name", ["a.jsonl.gz", "a.jsonl.zst", "a.parquet"])
 def test_a_file_that_is_not_what_its_name_says_is_an_error_in_one_line(
     tmp_path: Path, name: str
@@ -198,6 +221,17 @@ def test_a_line_among_envelopes_that_is_none_is_one_bad_record(tmp_path: Path, l
     assert (run.totals.records, run.totals.bad.total()) == (3, 3)
 
 
+@pytest.mark.parametrize("torn", [b"garbage", b'{"topic":"orders","par', b"[1]"])
+def test_a_torn_first_line_does_not_make_a_recording_a_log_of_events(
+    tmp_path: Path, torn: bytes
+) -> None:
+    path = written(tmp_path, "a.jsonl", b"\n".join([torn, envelope("{}", 0), envelope("{}", 1)]))
+    assert open_log(path).enveloped
+    assert values(path)[0] == b"not an envelope: " + torn
+    events = written(tmp_path, "b.jsonl", b"\n".join([torn, b'{"type":"order"}', envelope("{}")]))
+    assert not open_log(events).enveloped
+
+
 def test_an_envelope_without_a_time_is_never_from_the_future(tmp_path: Path) -> None:
     event = {"type": "leverage", "ts": 2**61, "symbol": "S", "account": "a"}
     event |= {"old_leverage": 1, "new_leverage": 2}
@@ -236,3 +270,18 @@ def test_parquet_is_read_with_a_column_a_field_and_blanks_left_out(tmp_path: Pat
             {"type": "order", "ts": ts[0], "symbol": "S", "price": 1.5},
             {"type": "leverage", "ts": ts[1], "symbol": "S"},
         ]
+
+
+def test_whole_numbers_that_parquet_keeps_as_floats_are_whole(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow")
+    columns = {
+        "order_id": pyarrow.array([7.0, float("nan"), None], pyarrow.float64()),
+        "price": pyarrow.array([Decimal("1.50"), Decimal("2.00"), None], pyarrow.decimal128(9, 2)),
+        "qty": [1.25, float("inf"), 3.0],
+    }
+    path = parquet(tmp_path / "a.parquet", columns)
+    assert [msgspec.json.decode(value or b"") for value in values(path)] == [
+        {"order_id": 7, "price": 1.5, "qty": 1.25},
+        {"price": 2, "qty": None},
+        {"qty": 3},
+    ]

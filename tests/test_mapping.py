@@ -122,6 +122,14 @@ def test_types_are_told_apart_by_the_venues_own_field() -> None:
     assert [e.code for e in part.events] == [Kind.ORDER, Kind.CANCEL, Kind.ORDER]
 
 
+@pytest.mark.parametrize("name", ["t", "t.jsonl", "t.jsonl.zst", "t.parquet"])
+def test_a_log_that_is_named_after_a_topic_is_in_its_schema(name: str) -> None:
+    mapping = TopicMapping(type="cancel", fields={"price": "p"})
+    value = msgspec.json.encode({**without(event("cancel"), "price", "type"), "p": 2.5})
+    decoded = Codec({"t": mapping}, record_bytes_max=BYTES_MAX).decode(raw(value, topic=name))
+    assert not decoded.bad
+
+
 @pytest.mark.parametrize("topic", ["venue", "flags", "mixed", "own-tags"])
 def test_the_contracts_form_needs_no_mapping_on_a_mapped_topic(topic: str) -> None:
     for kind in KINDS:

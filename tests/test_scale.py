@@ -190,7 +190,7 @@ def test_an_idle_number_is_not_waited_for_and_what_it_says_later_is_late(read: i
         if partition.partition == 2:
             venue.read(partition, read)
             shard.folds[2].partitions[partition].idle = True
-            shard.decide(partition, "idle")
+            shard.decide(partition, 0, "idle")
     venue.publish(shard)
     pipeline = detecting(traffic.config)
     for number, messages in venue.log.items():
@@ -202,7 +202,7 @@ def test_an_idle_number_is_not_waited_for_and_what_it_says_later_is_late(read: i
     assert [decision.decision for decision in taken.decisions] == ["idle"] * 3
     for partition in traffic.logs:
         if partition.partition == 2:
-            shard.decide(partition, "awake")
+            shard.decide(partition, 0, "awake")
             venue.read(partition, len(traffic.logs[partition]))
     venue.publish(shard)
     taken = pipeline.take(RawBatch(Partition(FRAMES, 2), venue.log[2][-1:], [9]))
@@ -224,11 +224,24 @@ def test_a_number_that_never_held_anything_is_not_waited_for_once_it_is_idle() -
     for partition in logs:
         if partition.partition == 2:
             shard.folds[2].partitions[partition].idle = True
-            shard.decide(partition, "idle")
+            shard.decide(partition, 0, "idle")
     venue.publish(shard)
     assert dict(shard.messages(all_numbers=True)).keys() == {0, 1, 2}
     found = judged(venue, 1)
     assert found.lines == market.run(Traffic(logs)).lines
+
+
+def test_what_waited_long_is_told_in_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
+    whole = calm_venue(1)
+    monkeypatch.setattr("monitor.shard.EVENTS_MAX", 50)
+    parts = Venue(whole.traffic, 1)
+    for number in range(PARTITIONS):
+        parts.move(number, parts.shards[0])
+    for partition, log in whole.traffic.logs.items():
+        parts.read(partition, len(log))
+    parts.finish()
+    assert all(len(messages) > 20 for messages in parts.log.values())
+    assert judged(parts, 1).lines == run_of(1).lines
 
 
 def message(names: Names) -> Frames:

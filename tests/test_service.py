@@ -204,6 +204,27 @@ async def test_bad_records_are_counted_and_buried_and_stop_nothing(
     assert sorted(x["reason"] for x in sent) == sorted(x["reason"] for x in letters)
 
 
+async def test_a_topic_of_which_nothing_is_good_holds_nothing_up(
+    embedded: str, tmp_path: Path
+) -> None:
+    """A producer that changed its schema: its records come and come, and never an event."""
+    venue = Venue(embedded)
+    await venue.create()
+    messages = minutes_of_trouble(8, seconds=20)
+    await venue.publish([m for m in messages if m[0] != "leverage-changes"])
+    config = venue.config(tmp_path)
+    config = msgspec.structs.replace(
+        config, kafka=msgspec.structs.replace(config.kafka, idle_after_s=1.0)
+    )
+    async with running(config) as service:
+        for n in range(100):
+            await venue.publish([("leverage-changes", f"{n % 7}", b'{"type":"leverage"}')])
+            if service.pipeline.detection.bins > 60:
+                break
+            await asyncio.sleep(0.1)
+        assert service.pipeline.detection.bins > 60, "bins close without it"
+
+
 async def test_silent_partitions_hold_nothing_up_and_the_decision_is_on_record(
     embedded: str, tmp_path: Path
 ) -> None:

@@ -54,6 +54,30 @@ def test_a_file_sets_what_it_names_and_nothing_else(tmp_path: Path) -> None:
     assert config.input == Config().input
 
 
+@pytest.mark.parametrize(
+    ("name", "says"),
+    [
+        ("FORESHOCK_KAFKA_BOOTSTRAP_SERVERS", "did you mean FORESHOCK_KAFKA__BOOTSTRAP_SERVERS?"),
+        ("FORESHOCK_KAFAK__GROUP_ID", "kafak is no section; did you mean FORESHOCK_KAFKA__…?"),
+        ("FORESHOCK_XYZ__A", "xyz is no section"),
+    ],
+)
+def test_a_variable_that_would_be_passed_over_is_named(name: str, says: str) -> None:
+    with pytest.raises(ConfigError) as refused:
+        load(None, {name: "x"})
+    assert str(refused.value) == f"{name}: {says}"
+
+
+def test_what_kubernetes_sets_for_a_service_is_no_slip() -> None:
+    said = {
+        "FORESHOCK_HTTP_PORT": "tcp://10.0.0.1:9108",
+        "FORESHOCK_HTTP_SERVICE_HOST": "10.0.0.1",
+        "FORESHOCK_HTTP_SERVICE_PORT": "9108",
+        "FORESHOCK_PORT_9108_TCP": "tcp://10.0.0.1:9108",
+    }
+    assert load(None, said) == Config()
+
+
 def test_the_environment_overrides_the_file_and_the_defaults(tmp_path: Path) -> None:
     environ = {
         "FORESHOCK_VENUE": "south",
@@ -122,7 +146,7 @@ def test_an_unknown_key_is_named_with_its_nearest(tmp_path: Path, text: str, mes
         ("[input]\nlateness_s = -1", "input.lateness_s = -1: must be at least 0"),
         ("[input]\nlateness_s = nan", "input.lateness_s = nan: must be at least 0"),
         ("[input]\nfuture_s = inf", "input.future_s = inf: must be at most 1,000,000,000"),
-        ("[input]\nfuture_s = 0", "input.future_s = 0: must be above 0"),
+        ("[input]\nfuture_s = 0", "input.future_s = 0: must be at least 0.001"),
         ("[kafka]\nstart = 'now'", "kafka.start = 'now': must be one of recent, earliest, latest"),
         ("[kafka]\nrewarm_s = -1", "kafka.rewarm_s = -1: must be at least 0"),
         ("[scale]\nrole = 'boss'", "scale.role = 'boss': must be one of all, shard, detection"),

@@ -4,9 +4,13 @@ import click
 
 from monitor import __version__
 from monitor.cli import auditing, looking_back, measuring, watching
+from monitor.cli.options import OneLineGroup
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80})
+@click.group(
+    cls=OneLineGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 80},
+)
 @click.version_option(__version__, message="foreshock %(version)s")
 def main() -> None:
     """Early warning for perpetual-futures venues.

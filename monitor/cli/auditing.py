@@ -9,10 +9,7 @@ from monitor.cli.options import config_option, one_line_errors
 from monitor.duration import Duration
 from monitor.settings import load
 
-NEITHER = """say what to audit:
-  foreshock audit -c foreshock.toml              this deployment
-  foreshock audit -c foreshock.toml --connect    and its brokers
-  foreshock audit --fairness incident.jsonl.zst  the forced orders in a log"""
+NEITHER = "say what to audit: -c FILE, this deployment, or --fairness LOG, the forced orders in it"
 
 
 @click.command()

@@ -39,8 +39,9 @@ def replay(
 
     A log is JSON lines (.jsonl, .jsonl.zst, .jsonl.gz), events or the
     envelopes that `record` writes, or .parquet with a column a field. Several
-    logs are read side by side, by their own clocks. The same logs and settings
-    give the same incidents, byte for byte.
+    logs of events are read side by side, by their own clocks; recordings one
+    after the other, as they are named, while bins wait for the partitions of
+    all. The same logs and settings give the same incidents, byte for byte.
 
     Incidents go to stdout: as JSON lines, or readable on a terminal. The
     closing line on stderr counts events, bad and late ones.
@@ -210,7 +211,7 @@ def compare(
     \b
     foreshock compare day.jsonl.zst -c now.toml -c new.toml
     foreshock compare day.jsonl.zst -c now.toml --set incidents.join_s=30
-    foreshock compare c.jsonl --labels c.json --set detectors.delay_s=5
+    foreshock compare c.jsonl --labels c.labels.json --set detectors.delay_s=5
     """
     from monitor.commands.compare import compare_logs
 

@@ -56,7 +56,8 @@ def simulate(listing: bool, **asked: Any) -> None:
     \b
     foreshock simulate --list
     foreshock simulate --seed 1 -o quiet.jsonl.zst
-    foreshock simulate --seed 1 --scenario cascade -o c.jsonl --labels c.json
+    foreshock simulate --seed 1 --scenario cascade \\
+        -o c.jsonl --labels c.labels.json
     foreshock replay c.jsonl
     """
     from monitor.commands.simulate import list_scenarios, simulate_log

@@ -4,7 +4,7 @@ import sys
 from collections.abc import Callable
 from functools import wraps
 from pathlib import Path
-from typing import ParamSpec, TypeVar
+from typing import Any, NoReturn, ParamSpec, TypeVar
 
 import click
 
@@ -35,6 +35,31 @@ decisions_option = click.option(
 )
 
 
+def refuse(reason: str) -> NoReturn:
+    """One line on stderr, and exit status 2."""
+    click.echo(f"foreshock: {' '.join(reason.split())}", err=True)
+    sys.exit(EXIT_UNUSABLE)
+
+
+class OneLineGroup(click.Group):
+    """Commands whose wrong arguments are told in one line as well."""
+
+    def main(self, *arguments: Any, **options: Any) -> Any:
+        """Run a command; does not return."""
+        try:
+            sys.exit(super().main(*arguments, **options | {"standalone_mode": False}))
+        except click.exceptions.NoArgsIsHelpError as error:
+            error.show()
+            sys.exit(error.exit_code)
+        except click.Abort:
+            click.echo("foreshock: stopped", err=True)
+            sys.exit(1)
+        except click.ClickException as error:
+            context = getattr(error, "ctx", None)
+            hint = "" if context is None else f" (see {context.command_path} --help)"
+            refuse(f"{error.format_message()}{hint}")
+
+
 def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
     """What the user can mend ends in one line and exit status 2, never in a traceback."""
 
@@ -43,7 +68,11 @@ def one_line_errors(command: Callable[P, R]) -> Callable[P, R]:
         try:
             return command(*args, **kwargs)
         except UserError as error:
-            click.echo(f"foreshock: {' '.join(str(error).split())}", err=True)
-            sys.exit(EXIT_UNUSABLE)
+            refuse(str(error))
+        except BrokenPipeError:
+            raise  # whoever read has seen enough
+        except OSError as error:
+            what = "" if error.filename is None else f"{error.filename}: "
+            refuse(f"{what}{error.strerror or error}")
 
     return wrapped

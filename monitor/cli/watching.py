@@ -65,10 +65,22 @@ def record(
 
 
 @click.command()
-@click.option("--seconds", default=120.0, show_default=True, help="Stop after this long.")
+@click.option(
+    "--seconds",
+    type=click.FloatRange(min=0.0, min_open=True),
+    default=120.0,
+    show_default=True,
+    help="Stop after this long.",
+)
 @click.option("--keep-running", is_flag=True, help="Do not stop; Ctrl-C ends it.")
 @click.option("--seed", default=7, show_default=True, help="Seed of the exchange.")
-@click.option("--port", default=9108, show_default=True, help="Port of /metrics; 0 picks one.")
+@click.option(
+    "--port",
+    type=click.IntRange(0, 65_535),
+    default=9108,
+    show_default=True,
+    help="Port of /metrics; 0 picks one.",
+)
 @one_line_errors
 def demo(seconds: float, keep_running: bool, seed: int, port: int) -> None:
     """See it work: a broker, a small exchange, the monitor.
@@ -90,14 +102,16 @@ def demo(seconds: float, keep_running: bool, seed: int, port: int) -> None:
 def check(config_path: Path | None, connect: bool) -> None:
     """Say whether the configuration is sound, and what it comes to.
 
-    Prints every setting with its value. With --connect it also asks the
-    brokers whether the topics exist and are partitioned alike. Exit status 2
-    when something must be mended.
+    Prints every setting with its value, and looks at the files and folders
+    that are named. With --connect it also asks the brokers whether the topics
+    exist and are partitioned alike. Exit status 2 when something must be
+    mended.
     """
-    from monitor.commands.check import check_brokers, describe
+    from monitor.commands.check import check_brokers, check_files, describe
 
     config = load(config_path)
     click.echo(describe(config))
+    check_files(config)
     if connect:
         click.echo(check_brokers(config))
     click.echo("configuration is sound")

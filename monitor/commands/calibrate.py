@@ -12,13 +12,12 @@ from detectors.cusum import QUICK
 from detectors.tail import LN10
 from monitor import calibration
 from monitor.commands.progress import Bar
-from monitor.config import Config
+from monitor.config import WEEK_S, Config
 from monitor.errors import UserError
 from monitor.labels import read_labels
+from monitor.paths import check_writable
 from monitor.pretty import duration
 from monitor.replay import Replay
-
-WEEK_HOURS = 168.0
 
 
 def calibrate_logs(
@@ -26,6 +25,7 @@ def calibrate_logs(
 ) -> None:
     """Learn from quiet logs, read side by side as `replay` does, and write what was learned."""
     seeds = [_tuning_seed(path) for path in labels]
+    check_writable("-o", output)
     started = time.perf_counter()
     fresh = msgspec.structs.replace(
         config, detectors=msgspec.structs.replace(config.detectors, calibration=None)
@@ -81,7 +81,7 @@ _COLUMNS = ("seen", "exceeding", "excess")
 def _verdict(config: Config, found: calibration.Calibration) -> str:
     """What this much flow can and cannot promise."""
     budget = config.incidents.page_budget_per_week
-    wanted = WEEK_HOURS / budget
+    wanted = WEEK_S / 3_600.0 / budget
     promise = f"a budget of {budget:g} wrong page{'s' * (budget != 1)} a week"
     if found.quiet_hours >= wanted:
         return f"{promise} rests on flow that long"

@@ -1,14 +1,18 @@
 """`foreshock check`."""
 
 import asyncio
+from pathlib import Path
 from typing import Any
 
 import msgspec
 from aiokafka.errors import KafkaError
 
+from monitor.calibration import configured
 from monitor.config import Config
 from monitor.errors import UserError
 from monitor.logs import configure
+from monitor.paths import check_folder, check_writable
+from monitor.sources.kafka import client_options
 from monitor.sources.topics import partition_counts, unanswered
 
 SECRET = {"sasl_password", "ssl_password"}
@@ -28,8 +32,27 @@ def _list(table: dict[str, Any], under: str, lines: list[str]) -> None:
             _list(value, f"{name}.", lines)
         elif key in SECRET and value is not None:
             lines.append(f"{name} = (set)")
-        elif value is not None:
+        elif value is None:
+            lines.append(f"{name} =  # not set")
+        else:
             lines.append(f"{name} = {msgspec.json.encode(value).decode()}")
+
+
+def check_files(config: Config) -> None:
+    """Whether files that are named can be used; raises UserError where one cannot."""
+    configured(config)
+    out = config.output
+    for key, name in (("audit_log", out.audit_log), ("dead_letter_file", out.dead_letter_file)):
+        if name is not None:
+            check_folder(f"output.{key}", Path(name).parent, made=True)
+            if Path(name).exists():
+                check_writable(f"output.{key}", Path(name))
+    if config.checkpoint.directory is not None:
+        check_folder("checkpoint.directory", Path(config.checkpoint.directory), made=True)
+    try:
+        client_options(config.kafka)
+    except OSError as error:  # of ssl too
+        raise UserError(f"kafka.ssl_*: {error.strerror or error}") from error
 
 
 def check_brokers(config: Config) -> str:

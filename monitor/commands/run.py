@@ -23,8 +23,8 @@ def run_until_signal(config: Config) -> None:
     try:
         asyncio.run(_run(ShardService(config) if shard else Service(config, on_incident=_tell)))
     except OSError as error:
-        address = f"{config.http.host}:{config.http.port}"
-        raise UserError(f"http {address}: {error.strerror or error}") from error
+        what = error.filename or "a file or connection"
+        raise UserError(f"{what}: {error.strerror or error}") from error
 
 
 async def _run(service: Service | ShardService) -> None:

@@ -17,6 +17,7 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn
 from monitor.events import NS_PER_S
 from monitor.labels import Labels, write_labels
 from monitor.logfile import log_writer, unusable_output
+from monitor.paths import check_writable
 from monitor.pretty import WIDTH
 from monitor.pretty import duration as length
 from monitor.simulator import PROFILES, SCENARIOS, Options, Simulation
@@ -57,6 +58,10 @@ def simulate_log(
     reason = unusable_output(output)
     if reason is not None:
         raise SimulationError(reason)
+    if labels is not None:
+        if labels == output:
+            raise SimulationError(f"--labels {labels}: is the log itself")
+        check_writable("--labels", labels)
     options = Options(
         seed=seed,
         duration_s=seconds("duration", duration),

@@ -10,10 +10,10 @@ from msgspec import Struct
 from detectors.registry import DETECTORS
 from monitor.config import Config, Http, Incidents
 from monitor.deployment.findings import Finding
+from monitor.detection import QUIET_HOURS_MIN
 
 PAGES_MAX: Final = 50.0  # wrong ones a week; seven a night are not looked at any more
 PAGES_MIN: Final = 0.02  # one a year
-QUIET_HOURS_MIN: Final = 24.0
 CHECKPOINT_MAX_S: Final = 300.0
 ALL_INTERFACES: Final = ("0.0.0.0", "::", "")  # noqa: S104 - named to be warned of
 

@@ -65,7 +65,7 @@ def margins(held: Exposure, price: Floats, funding: Floats) -> Margins:
     own = held.collateral[at] - position * held.entry[at] + slope
     spare = np.bincount(group, own, held.groups)
     left = spare[group]
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(divide="ignore", invalid="ignore", over="ignore"):
         away = np.abs(left / slope)
     away[~(left > 0.0)] = np.nan
     owed = worth * np.where(np.isfinite(funding), funding, 0.0)[row]

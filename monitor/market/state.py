@@ -4,7 +4,7 @@ Looks take two bins, books and prices in the first and positions in the second, 
 250 ms they fall between the ends of blocks, where detectors learn: no bin pays for all of it.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 
 import numpy as np
 from numpy.typing import NDArray
@@ -141,6 +141,3 @@ class Market:
         self.books = np.array(state["books"], np.float64)
         for name, part in self._parts().items():
             part.restore(unnest(name, state))
-
-
-Gauge = Callable[[Market], Floats]

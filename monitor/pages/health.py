@@ -93,7 +93,7 @@ def _promises(status: Status) -> Iterator[Notice]:
         text = f"{exporter.refused_total:,} events of symbols beyond input.symbols_max were refused"
         yield Notice("care", f"{text}: these symbols are not watched.")
     if exporter.dropped_total:
-        text = f"{exporter.dropped_total:,} messages to Kafka were dropped by full queues"
+        text = f"{exporter.dropped_total:,} messages and dead letters could not be delivered"
         yield Notice("care", f"{text}; the audit log has all incidents.")
     if quiet_hours < QUIET_HOURS_MIN:
         text = f"Scores rest on {quiet_hours:.1f} h of quiet flow. Below a day they are held down"

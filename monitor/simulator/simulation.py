@@ -15,7 +15,7 @@ from monitor.simulator.options import Options
 from monitor.simulator.slices import SLICE_NS
 from monitor.simulator.wave import first_forced_wave_ns
 
-CHUNK_EVENTS: Final = 4_096
+CHUNK_EVENTS: Final = 16_384
 
 
 class Simulation:

@@ -1,5 +1,6 @@
 """Files that are only ever appended to: the audit log, and dead letters."""
 
+import errno
 import os
 from collections import deque
 from pathlib import Path
@@ -64,15 +65,13 @@ class DeadLetterFile:
 
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
-        self._file: IO[bytes] = path.open("ab")
+        self._file = path.open("ab", buffering=0)  # what fails here fails now, not at the end
 
     def write(self, bad: BadRecord) -> None:
-        """Append one record."""
-        self._file.write(letter(bad) + b"\n")
-
-    def flush(self) -> None:
-        """Let whoever reads the file see what was written."""
-        self._file.flush()
+        """Append one record; raises OSError where there is no room for it."""
+        line = letter(bad) + b"\n"
+        if self._file.write(line) != len(line):
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:
         self._file.close()

@@ -1,12 +1,13 @@
 """A Kafka topic as a sink: bounded, in order, at least once."""
 
 import asyncio
+import contextlib
 from collections import deque
 from typing import Any
 
 import structlog
 from aiokafka import AIOKafkaProducer
-from aiokafka.errors import KafkaError
+from aiokafka.errors import KafkaError, MessageSizeTooLargeError
 
 RETRY_S = 1.0
 _log = structlog.get_logger(__name__)
@@ -42,11 +43,10 @@ class KafkaSink:
 
     async def flush(self, timeout_s: float) -> bool:
         """Wait until everything was taken by the broker; False when time ran out."""
-        try:
-            await asyncio.wait_for(self._idle.wait(), timeout_s)
-        except TimeoutError:
-            return False
-        return True
+        if timeout_s > 0.0:
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._idle.wait(), timeout_s)
+        return self._idle.is_set()
 
     async def stop(self, timeout_s: float = 5.0) -> None:
         """Flush, then end."""
@@ -64,6 +64,9 @@ class KafkaSink:
             except KafkaError as error:
                 _log.warning("sink waits for its broker", topic=self.topic, error=repr(error))
                 await asyncio.sleep(RETRY_S)
+            except Exception:  # noqa: BLE001 - a task that ended would leave its queue for ever
+                _log.exception("sink failed; trying again", topic=self.topic)
+                await asyncio.sleep(RETRY_S)
             finally:
                 await producer.stop()
 
@@ -72,7 +75,11 @@ class KafkaSink:
         while True:
             while self._queue:
                 head = self._queue[0]
-                await producer.send_and_wait(self.topic, key=head[0], value=head[1])
+                try:
+                    await producer.send_and_wait(self.topic, key=head[0], value=head[1])
+                except MessageSizeTooLargeError:  # now and for ever
+                    self.dropped_total += 1
+                    _log.error("message dropped: too large", topic=self.topic, bytes=len(head[1]))
                 if self._queue and self._queue[0] is head:
                     self._queue.popleft()
             self._idle.set()

@@ -1,12 +1,13 @@
 """A topic of frames as a sink: in order for each partition number, and known to be there."""
 
 import asyncio
+from collections import defaultdict
 from collections.abc import Iterable
 from typing import Any, Final
 
 from aiokafka import AIOKafkaProducer
 
-REQUEST_BYTES_MAX: Final = 16 << 20  # a bin is one message, however much it holds
+REQUEST_BYTES_MAX: Final = 16 << 20  # a bin is in one message, however much it holds
 
 
 class Publisher:
@@ -28,9 +29,13 @@ class Publisher:
         await self._producer.stop()
 
     async def publish(self, messages: Iterable[tuple[int, bytes]]) -> None:
-        """Send at most one message a number, and wait until all were taken; raises KafkaError."""
-        await asyncio.gather(*(self._send(number, value) for number, value in messages))
+        """Send messages of numbers, and wait until all were taken; raises KafkaError."""
+        by_number: defaultdict[int, list[bytes]] = defaultdict(list)
+        for number, value in messages:
+            by_number[number].append(value)
+        await asyncio.gather(*(self._send(number, of) for number, of in by_number.items()))
 
-    async def _send(self, number: int, value: bytes) -> None:
+    async def _send(self, number: int, values: Iterable[bytes]) -> None:
         key = str(number).encode()
-        await self._producer.send_and_wait(self.topic, value, key=key, partition=number)
+        for value in values:
+            await self._producer.send_and_wait(self.topic, value, key=key, partition=number)

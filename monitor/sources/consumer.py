@@ -10,7 +10,7 @@ come as dataclasses again, slower and otherwise the same; a test says so.
 from collections import OrderedDict
 from typing import Any, Protocol
 
-from aiokafka import AIOKafkaConsumer
+from aiokafka import AIOKafkaConsumer, TopicPartition
 
 
 class Record(Protocol):
@@ -36,6 +36,18 @@ class BatchConsumer(AIOKafkaConsumer):
         fetcher: Any = getattr(self, "_fetcher", None)
         if hasattr(fetcher, "_records"):
             fetcher._records = _Fetched(fetcher._records)
+
+    def left(self, partition: TopicPartition, position: int = 0) -> int | None:
+        """Records to the end of what may be read, from a position or from what is read next, the
+        later of them; None before a fetch has shown the end. What the client has passed over is
+        none: markers of transactions, and what was deleted."""
+        state = self._subscription.subscription.assignment.state_value(partition)
+        committed = self._isolation_level == "read_committed"
+        end = state.lso if committed and (state.lso or -1) >= 0 else state.highwater
+        if end is None:
+            return None
+        passed = state.position if state.has_valid_position else 0
+        return int(max(0, end - max(position, passed)))
 
 
 class _Fetched(OrderedDict[Any, Any]):

@@ -3,8 +3,11 @@
 import gzip
 import zlib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from decimal import Decimal
 from functools import partial
+from itertools import islice
 from pathlib import Path
 from typing import IO, Annotated, Any, Final
 
@@ -18,11 +21,17 @@ from monitor.records import Lines, Partition, RawBatch, newlines_in
 
 CHUNK_BYTES: Final = 1 << 18
 ZSTD_READ_BYTES: Final = 1 << 18  # unpacked at once while the window is in the cache
+LOOKED_AT: Final = 1_000  # lines, to tell envelopes from events
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
+NO_ENVELOPE: Final = b"not an envelope: "  # before a line, which is a bad record then
 
 
 class LogError(UserError):
     """A log cannot be read; the message is one line for the user."""
+
+
+class LogCutError(LogError):
+    """A compressed log ends before its end; all that is whole of it was given."""
 
 
 class Envelope(Struct, gc=False):
@@ -53,11 +62,12 @@ class Log:
     def partitions(self, *, record_bytes_max: int) -> dict[Partition, int]:
         """How many records of each partition `batches` will give of an enveloped log."""
         found: dict[Partition, int] = {}
-        for lines in _chunks(self.path, 2 * record_bytes_max):
-            for envelope in map(_envelope, lines):
-                if envelope is not None:
-                    key = Partition(envelope.topic, envelope.partition)
-                    found[key] = found.get(key, 0) + 1
+        with suppress(LogCutError):  # `batches` says so, at its end
+            for lines in _chunks(self.path, 2 * record_bytes_max):
+                for envelope in map(_envelope, lines):
+                    if envelope is not None:
+                        key = Partition(envelope.topic, envelope.partition)
+                        found[key] = found.get(key, 0) + 1
         return found
 
     def batches(self, *, record_bytes_max: int) -> Iterator[RawBatch]:
@@ -81,7 +91,7 @@ class Log:
         for number, line in enumerate(lines, first):
             envelope = _envelope(line)
             if envelope is None:
-                yield RawBatch(Partition(self.path.name, 0), [b"not an envelope"], [number])
+                yield RawBatch(Partition(self.path.name, 0), [NO_ENVELOPE + line], [number])
                 continue
             key = Partition(envelope.topic, envelope.partition)
             values, offsets, timestamps = found.setdefault(key, ([], [], []))
@@ -95,13 +105,21 @@ class Log:
 
 
 def open_log(path: Path) -> Log:
-    """Look at a file's first line; raises LogError when it cannot be a log."""
+    """Look at a file's first line that is an object; raises LogError when it cannot be a log."""
     if not path.exists():
         raise LogError(f"{path}: no such file")
     if path.is_dir():
         raise LogError(f"{path}: is a folder, not a log")
-    first = next((line for lines in _chunks(path, CHUNK_BYTES) for line in lines), b"")
+    lines = islice((line for lines in _chunks(path, CHUNK_BYTES) for line in lines), LOOKED_AT)
+    first = next(filter(_is_object, lines), b"")
     return Log(path, enveloped=_envelope(first) is not None)
+
+
+def _is_object(line: bytes) -> bool:
+    try:
+        return isinstance(msgspec.json.decode(line), dict)
+    except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
+        return False
 
 
 _decode_envelope: Final = msgspec.json.Decoder(Envelope).decode
@@ -143,7 +161,8 @@ def _chunks(
                 yield lines
     except (OSError, EOFError, zlib.error, zstandard.ZstdError) as error:
         reason = getattr(error, "strerror", None) or error
-        raise LogError(f"{path}: cannot be read: {str(reason).strip().splitlines()[0]}") from error
+        kind = LogCutError if isinstance(error, EOFError) else LogError
+        raise kind(f"{path}: cannot be read: {str(reason).strip().splitlines()[0]}") from error
 
 
 def _plain(path: Path, file: IO[bytes]) -> Iterable[bytes]:
@@ -224,9 +243,14 @@ def _parquet_lines(path: Path) -> Iterator[Sequence[bytes]]:
 def _encode_row(row: dict[str, Any]) -> bytes:
     """A row as a JSON line. Old writers keep text as bytes."""
     return msgspec.json.encode(
-        {
-            k: v.decode(errors="replace") if isinstance(v, bytes) else v
-            for k, v in row.items()
-            if v is not None
-        }
+        {k: _plain_value(v) for k, v in row.items() if v is not None and v == v}
     )
+
+
+def _plain_value(value: Any) -> Any:
+    """Whole numbers are often kept as floats, for the sake of gaps, or as decimals."""
+    if isinstance(value, bytes):
+        return value.decode(errors="replace")
+    if isinstance(value, float | Decimal):
+        return int(value) if float(value).is_integer() else float(value)
+    return value

@@ -119,6 +119,7 @@ class KafkaSource(ConsumerRebalanceListener):
             group_id=kafka.group_id,
             enable_auto_commit=False,
             auto_offset_reset="none",
+            isolation_level=kafka.isolation_level,
             session_timeout_ms=round(kafka.session_timeout_s * 1000),
             heartbeat_interval_ms=max(100, round(kafka.session_timeout_s * 1000 / 10)),
             partition_assignment_strategy=(assignor,),
@@ -233,8 +234,7 @@ class KafkaSource(ConsumerRebalanceListener):
 
     def lag(self, partition: Partition, position: int) -> int | None:
         """Records between a position and the end, None before a fetch has shown the end."""
-        end = self.consumer.highwater(TopicPartition(*partition))
-        return None if end is None else max(0, end - position)
+        return self.consumer.left(TopicPartition(*partition), position)
 
     def hold(self, paused: Collection[Partition]) -> None:
         """Pause exactly these partitions."""

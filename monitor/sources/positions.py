@@ -24,7 +24,8 @@ from monitor.records import Partition
 
 Start = Literal["earliest", "recent", "latest"]
 POLL_MS: Final = 200
-READ_S: Final = 5.0  # a log may end in markers of transactions, which no read returns
+READ_S: Final = 5.0
+MARKERS: Final = 8  # of transactions, which no read returns, that a log may end in
 _log = structlog.get_logger(__name__)
 
 
@@ -95,6 +96,8 @@ async def _spans(
     ends = {tp: max(first[tp], min(end, limits.get(tp, end))) for tp, end in ends.items()}
     last = {tp: end - 1 for tp, end in ends.items() if end > first[tp]}
     newest = await _records_at(consumer, last)
+    ended = {tp: max(first[tp], at - MARKERS) for tp, at in last.items() if tp not in newest}
+    newest |= await _records_at(consumer, ended)  # where transactions end, markers are last
     return {
         tp: Span(first[tp], end, newest[tp].timestamp if tp in newest else None)
         for tp, end in ends.items()
@@ -138,12 +141,13 @@ async def _records_at(
         fetched = await consumer.getmany(*left, timeout_ms=POLL_MS)
         found |= {tp: records[0] for tp, records in fetched.items() if records}
         left -= found.keys()
-        left -= {tp for tp in left if _at_end(consumer.highwater(tp), offsets[tp])}
+        left -= {tp for tp in left if await _at_end(consumer, tp)}
         if time.monotonic() > give_up_s and left:
             _log.info("no record found from an offset on", partitions=sorted(map(str, left)))
             break
     return found
 
 
-def _at_end(end: int | None, offset: int) -> bool:
-    return end is not None and offset >= end
+async def _at_end(consumer: AIOKafkaConsumer, tp: TopicPartition) -> bool:
+    end = consumer.highwater(tp)
+    return end is not None and await consumer.position(tp) >= end

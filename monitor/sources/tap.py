@@ -25,6 +25,7 @@ class Tap:
         self.consumer = BatchConsumer(
             enable_auto_commit=False,
             auto_offset_reset="earliest",  # until a position is sought
+            isolation_level=kafka.isolation_level,
             max_partition_fetch_bytes=4 * 1024 * 1024,
             **client_options(kafka),
         )
@@ -50,13 +51,9 @@ class Tap:
             return []
         return raw_batches(fetched)
 
-    async def behind(self) -> int:
+    def behind(self) -> int:
         """Records between what was polled and the ends, as far as fetches have shown these."""
-        left = 0
-        for tp in self.consumer.assignment():
-            end = self.consumer.highwater(tp)
-            left += 0 if end is None else max(0, end - await self.consumer.position(tp))
-        return left
+        return sum(self.consumer.left(tp) or 0 for tp in self.consumer.assignment())
 
     async def stop(self) -> None:
         """Close the connections."""
