@@ -18,7 +18,7 @@ NAMES_SLACK: Final = 131_072  # names that may be forgotten before the tables ar
 _code = attrgetter("code")
 
 
-class Interner(dict[str | None, int]):
+class Interner(dict[str | int | None, int]):
     """Names to integer codes in order of arrival; code 0 is "no name".
 
     Codes are an economy of one process. Nothing that is decided depends on their order.
@@ -29,7 +29,11 @@ class Interner(dict[str | None, int]):
         self[None] = 0
         self.names: list[str] = list(names)
 
-    def __missing__(self, name: str) -> int:
+    def __missing__(self, name: str | int) -> int:
+        if isinstance(name, int):  # a venue's own schema may number its accounts
+            code = self[str(name)]
+            self[name] = code
+            return code
         code = len(self.names)
         self[name] = code
         self.names.append(name)

@@ -223,11 +223,11 @@ def _leverage(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) ->
 
 
 @lru_cache(maxsize=1 << 17)
-def pool_number(name: str | None) -> float:
+def pool_number(name: str | int | None) -> float:
     """A collateral pool's name as a whole number below 2^52; NaN for none."""
-    if not name:
+    if name is None or name == "":
         return float("nan")
-    return float(int.from_bytes(blake2b(name.encode(), digest_size=8).digest()) >> 12)
+    return float(int.from_bytes(blake2b(str(name).encode(), digest_size=8).digest()) >> 12)
 
 
 def _fill(schema: Schema, events: Sequence[Any], account_of: Callable[[Any], int]) -> _Read:

@@ -15,6 +15,7 @@ from monitor.events import EVENT_TYPES, NS_PER_S, Event, Kind
 
 NS_PER_UNIT = {"ns": 1, "us": 1_000, "ms": 1_000_000, "s": NS_PER_S}
 SideSpelling = str | int | bool
+NUMBERED = ("account", "taker", "collateral_pool")  # that many venues have numbers for
 
 
 class TopicMapping(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -217,7 +218,7 @@ class Schema:
             if all(isinstance(s, bool) for s in spellings):
                 return bool
             return Literal[tuple(spellings)]
-        return hints[name]
+        return hints[name] | int if name in NUMBERED else hints[name]
 
 
 def _tags(mapping: TopicMapping) -> list[tuple[str, str | None]]:

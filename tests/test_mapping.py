@@ -122,6 +122,23 @@ def test_types_are_told_apart_by_the_venues_own_field() -> None:
     assert [e.code for e in part.events] == [Kind.ORDER, Kind.CANCEL, Kind.ORDER]
 
 
+def test_accounts_and_pools_may_be_numbers_in_a_venues_own_schema() -> None:
+    mapping = TopicMapping(type="leverage", fields={"account": "uid", "collateral_pool": "pool"})
+    told = without(event("leverage"), "account", "type")
+    named = {**told, "uid": "12345", "pool": "7"}
+    values = [msgspec.json.encode(e) for e in (named, {**named, "uid": 12345, "pool": 7})]
+    decoded = Codec({"t": mapping}, record_bytes_max=BYTES_MAX).decode(raw(*values, topic="t"))
+    assert not decoded.bad
+    names = Names()
+    columns = names.columns(decoded)
+    assert names.accounts.names == ["", "12345"]
+    assert columns.keys[0] == columns.keys[1]
+    assert columns.facts.values[0].tobytes() == columns.facts.values[1].tobytes()
+    numbered = msgspec.json.encode(event("leverage", account=12345))
+    strict = Codec({}, record_bytes_max=BYTES_MAX).decode(raw(numbered, topic="t"))
+    assert [bad.reason for bad in strict.bad] == ["wrong_type"]
+
+
 @pytest.mark.parametrize("name", ["t", "t.jsonl", "t.jsonl.zst", "t.parquet"])
 def test_a_log_that_is_named_after_a_topic_is_in_its_schema(name: str) -> None:
     mapping = TopicMapping(type="cancel", fields={"price": "p"})
