@@ -142,6 +142,23 @@ def test_a_file_that_is_not_what_its_name_says_is_an_error_in_one_line(
         values(tmp_path / name)
 
 
+@pytest.mark.parametrize(
+    ("content", "suffix"),
+    [
+        (gzip.compress(b"{}"), ".gz"),
+        (zstandard.compress(b"{}"), ".zst"),
+        (b"PAR1 and more", ".parquet"),
+    ],
+)
+def test_a_compressed_log_named_as_plain_is_refused(
+    tmp_path: Path, content: bytes, suffix: str
+) -> None:
+    path = tmp_path / "a.jsonl"
+    path.write_bytes(content)
+    with pytest.raises(LogError, match=rf"^{path}: is compressed; its name must end in {suffix}$"):
+        open_log(path)
+
+
 def test_a_damaged_gzip_body_is_an_error_in_one_line(tmp_path: Path) -> None:
     path = written(tmp_path, "a.gz", os.urandom(50_000).hex().encode())
     content = bytearray(path.read_bytes())

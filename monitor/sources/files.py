@@ -22,6 +22,7 @@ from monitor.records import Lines, Partition, RawBatch, newlines_in
 CHUNK_BYTES: Final = 1 << 18
 ZSTD_READ_BYTES: Final = 1 << 18  # unpacked at once while the window is in the cache
 LOOKED_AT: Final = 1_000  # lines, to tell envelopes from events
+MAGIC: Final = {b"\x1f\x8b": ".gz", b"\x28\xb5\x2f\xfd": ".zst", b"PAR1": ".parquet"}
 BYTE_ORDER_MARK: Final = b"\xef\xbb\xbf"
 NO_ENVELOPE: Final = b"not an envelope: "  # before a line, which is a bad record then
 
@@ -110,9 +111,22 @@ def open_log(path: Path) -> Log:
         raise LogError(f"{path}: no such file")
     if path.is_dir():
         raise LogError(f"{path}: is a folder, not a log")
+    packed = _packing(path)
+    if packed is not None and path.suffix != packed:
+        raise LogError(f"{path}: is compressed; its name must end in {packed}")
     lines = islice((line for lines in _chunks(path, CHUNK_BYTES) for line in lines), LOOKED_AT)
     first = next(filter(_is_object, lines), b"")
     return Log(path, enveloped=_envelope(first) is not None)
+
+
+def _packing(path: Path) -> str | None:
+    """The suffix that the first bytes of a file ask for, if any."""
+    try:
+        with path.open("rb") as file:
+            begin = file.read(4)
+    except OSError as error:
+        raise LogError(f"{path}: cannot be read: {error.strerror or error}") from error
+    return next((suffix for magic, suffix in MAGIC.items() if begin.startswith(magic)), None)
 
 
 def _is_object(line: bytes) -> bool:
