@@ -26,11 +26,10 @@ KINDS: tuple[str, ...] = tuple(kind.name.lower() for kind in Kind)
 Nanoseconds = Annotated[int, Meta(ge=1, le=2**63 - 1)]
 Symbol = Annotated[str, Meta(min_length=1, max_length=128)]
 Account = Annotated[str, Meta(max_length=256)]
-MOST = 1e18  # of any number: products of three are numbers still
+MOST = 1e18  # of any number: products of three are numbers still; what may be absent is, beyond it
 Quantity = Annotated[float, Meta(ge=0.0, le=MOST)]
 Price = Annotated[float, Meta(ge=0.0, le=MOST)]
 Leverage = Annotated[float, Meta(ge=0.0, le=MOST)]
-Signed = Annotated[float, Meta(ge=-MOST, le=MOST)]
 Side = Literal["buy", "sell"]
 OrderId = str | int
 Level = tuple[Price, Quantity]
@@ -74,10 +73,10 @@ class LeverageChange(Struct, tag="leverage", gc=False):
     account: Account
     old_leverage: Leverage
     new_leverage: Leverage
-    position: Signed | None = None
+    position: float | None = None
     entry_price: Price | None = None
     collateral_pool: str | None = None
-    maintenance_margin_rate: Signed | None = None
+    maintenance_margin_rate: float | None = None
 
 
 class Fill(Struct, tag="fill", gc=False):
@@ -115,7 +114,7 @@ class Mark(Struct, tag="mark", gc=False):
     mark: Price
     index: Price
     index_ts: Nanoseconds | None = None
-    funding_rate: Signed | None = None
+    funding_rate: float | None = None
     open_interest: Quantity | None = None
 
 
@@ -129,8 +128,8 @@ class Liquidation(Struct, tag="liquidation", gc=False):
     side: Side
     price: Price
     qty: Quantity
-    position_before: Signed | None = None
-    margin_ratio: Signed | None = None
+    position_before: float | None = None
+    margin_ratio: float | None = None
     kind: Literal["partial", "full", "adl"] | None = None
 
 

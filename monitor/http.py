@@ -62,7 +62,7 @@ async def _metrics(request: web.Request) -> web.Response:
 
 async def _healthz(request: web.Request) -> web.Response:
     """Alive: the loop answers, and the consumer has turned within the last minute."""
-    silent_s = time.monotonic() - request.app[STATUS].ticked_s
+    silent_s = request.app[STATUS].stands_still_s()
     if silent_s > DEAD_S:
         return web.json_response({"alive": False, "silent_s": round(silent_s)}, status=503)
     return web.json_response({"alive": True})

@@ -133,13 +133,9 @@ class Holdings:
         source.hold(ahead(self.pipeline.fold.partitions, self.config.kafka.run_ahead_s))
 
 
-async def persist(
-    consume: Callable[[], Awaitable[None]], stopping: asyncio.Event, turned: Callable[[], None]
-) -> None:
-    """Consume until stopped, anew after every failure: brokers that vanish are waited for.
-    turned: called before each attempt."""
+async def persist(consume: Callable[[], Awaitable[None]], stopping: asyncio.Event) -> None:
+    """Consume until stopped, anew after every failure: brokers that vanish are waited for."""
     while not stopping.is_set():
-        turned()
         try:
             await consume()
         except KafkaConnectionError as error:

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
-from itertools import pairwise
 from pathlib import Path
 from typing import Protocol
 
@@ -185,17 +184,21 @@ class Replay:
 
     def _floored(self, raw: RawBatch) -> Iterator[RawBatch]:
         """A batch in pieces, so that each idle time of its partition is repeated where it was."""
-        floors = self._floors.get(raw.origin, {})
-        cuts = [i for i, offset in enumerate(raw.offsets) if offset in floors] if floors else []
-        for start, end in pairwise((0, *cuts, len(raw.values))):
-            self._raise_floor(raw.origin, floors.get(raw.offsets[start]))
-            if start < end:
-                yield raw.part(start, end)
-        self._raise_floor(raw.origin, floors.get(raw.offsets[-1] + 1))
+        floors, start, count = self._floors.get(raw.origin, {}), 0, len(raw.values)
+        for offset in sorted(floors):  # there may be no record there: a marker of a transaction is
+            if offset > raw.offsets[-1] + 1:
+                break
+            cut = next((i for i in range(start, count) if raw.offsets[i] >= offset), count)
+            if start < cut:
+                yield raw.part(start, cut)
+            start = cut
+            self._raise_floor(raw.origin, floors.pop(offset))
+        if start < count:
+            yield raw.part(start, count)
 
-    def _raise_floor(self, origin: Partition, floor_bin: int | None) -> None:
+    def _raise_floor(self, origin: Partition, floor_bin: int) -> None:
         clock = self.pipeline.fold.partitions.get(origin)
-        if floor_bin is not None and clock is not None:
+        if clock is not None:
             clock.floor_bin = max(clock.floor_bin, floor_bin)
 
     def _plain(self, logs: Mapping[Partition, Log], stack: ExitStack) -> Iterator[RawBatch]:

@@ -15,7 +15,7 @@ from typing import Any, Final
 import numpy as np
 from numpy.typing import NDArray
 
-from monitor.events import Kind
+from monitor.events import MOST, Kind
 from monitor.keys import stream_of
 from monitor.schema import Schema
 
@@ -206,6 +206,11 @@ def _table(columns: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
     return values
 
 
+def _sane(value: NDArray[np.float64]) -> NDArray[np.float64]:
+    """NaN, as where it is not told, where a number is none, or beyond what sums can hold."""
+    return np.where(np.abs(value) <= MOST, value, np.nan)
+
+
 def _known_price(price: NDArray[np.float64]) -> NDArray[np.float64]:
     """NaN where a price is none: nought, or too small to divide by."""
     return np.where(price >= LEAST, price, np.nan)
@@ -216,7 +221,8 @@ _LEVERAGE: Final = ("new_leverage", "position", "entry_price", "maintenance_marg
 
 def _leverage(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Read:
     leverage, position, entry, rate = (schema.number(name, events) for name in _LEVERAGE)
-    columns = [np.where(leverage >= LEAST, leverage, 0.0), position, _known_price(entry), rate]
+    told = [_sane(position), _known_price(entry), _sane(rate)]
+    columns = [np.where(leverage >= LEAST, leverage, 0.0), *told]
     pools = map(schema.getter("collateral_pool"), events)
     pool = np.fromiter(map(pool_number, pools), np.float64, len(events))
     return _table([*columns, pool]), None, None
@@ -259,7 +265,7 @@ def _mark(schema: Schema, events: Sequence[Any], _: Callable[[Any], int]) -> _Re
     )
     index_s = schema.index_ts_ns(events) / 1e9
     known_s = np.where(index_s > 0.0, index_s, np.nan)
-    told = [_known_price(mark), _known_price(index), known_s, funding, interest]
+    told = [_known_price(mark), _known_price(index), known_s, _sane(funding), interest]
     return _table(told), None, None
 
 
@@ -267,8 +273,8 @@ def _liquidation(schema: Schema, events: Sequence[Any], _: Callable[[Any], int])
     change = schema.number("qty", events) * _SIGN[schema.side(events)]
     kinds = map(schema.getter("kind"), events)
     kind = np.fromiter((LIQUIDATION_KINDS.get(k, 0.0) for k in kinds), np.float64, len(events))
-    before = schema.number("position_before", events)
-    ratio = schema.number("margin_ratio", events)
+    before = _sane(schema.number("position_before", events))
+    ratio = _sane(schema.number("margin_ratio", events))
     return _table([schema.number("price", events), change, before, ratio, kind]), None, None
 
 

@@ -163,7 +163,7 @@ class Schema:
             kind = self._type(info.name, hints)
             self._plant(tree, info.name, (kind, self._default(info, kind)))
         if "account" not in event.__struct_fields__:
-            self._plant(tree, "account", (str | None, None))  # read from every event alike
+            self._plant(tree, "account", (str | int | None, None))  # read from every event alike
         options: dict[str, Any] = {"namespace": namespace}
         if tag is not None:
             options |= {"tag": tag, "tag_field": self.mapping.type_field}

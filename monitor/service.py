@@ -26,6 +26,7 @@ from monitor.status import Status
 from monitor.streams import market_factors
 
 TICK_S: Final = 0.5
+BRIEFLY_S: Final = 0.05  # enough for a sink that delivers
 PATIENCE_S: Final = 60.0  # that offsets wait for a sink; then its queue alone holds what it owes
 _log = structlog.get_logger(__name__)
 
@@ -55,6 +56,7 @@ class Service:
         self._busy = asyncio.Lock()  # held while state is between two consistent points
         self._heard_s: dict[Partition, float] = {}
         self._saved_s = time.monotonic()
+        self._owed_s: float | None = None  # since when a sink has not delivered
         self._ticked_s = 0.0
         self._source: KafkaSource | None = None
 
@@ -67,12 +69,13 @@ class Service:
         self.outputs.start()
         async with serve(self.config.http, self.status):
             try:
-                await persist(self._consume, self._stopping, self.status.turned)
+                await persist(self._consume, self._stopping)
             finally:
                 await self.outputs.stop()
 
     async def _consume(self) -> None:
         """Join the group and read until stopped or until the client gives up."""
+        self.status.turned(connected=False)
         optional = await existing(self.config.kafka, self.config.optional_topics)
         source = KafkaSource(
             self.config.group,
@@ -84,6 +87,7 @@ class Service:
         self._source = source
         try:
             await source.start()
+            self.status.turned(connected=True)
             while not self._stopping.is_set():
                 seeks = source.seeks
                 batches = await source.poll(self.config.kafka.poll_records_max)
@@ -187,7 +191,7 @@ class Service:
             watched = {name: row for name, row in rows.items() if row >= 0}
             self.exporter.books.look(detection.market, step.bin, watched)
 
-    async def _save(self, wait_s: float = 0.0) -> None:
+    async def _save(self, wait_s: float = BRIEFLY_S) -> None:
         """Everything told, then state on disk, then offsets: in this order nothing is lost. For a
         sink that cannot deliver this waits a minute, and detection does not: then what is owed is
         held by the sink's queue alone."""
@@ -196,9 +200,11 @@ class Service:
         if fold.next_bin is None or not fold.partitions or self.holdings.rewarming:
             self._saved_s = now_s
             return  # nothing is known yet that is worth more than what was committed
-        if not await self.outputs.flush(wait_s) and now_s - self._saved_s < PATIENCE_S:
-            return
-        self._saved_s = now_s
+        if not await self.outputs.flush(wait_s):
+            self._owed_s = self._owed_s or now_s
+            if now_s - self._owed_s < PATIENCE_S:
+                return
+        self._saved_s, self._owed_s = now_s, None
         resumes = self.pipeline.resumes()
         if self.holdings.store is not None:
             await asyncio.to_thread(self.holdings.store.save, self.pipeline.state(), resumes)

@@ -128,14 +128,16 @@ def _put(tables: dict[str, Any], keys: list[str], value: str, variable: str) -> 
             return  # the file has a value where a table belongs: `parse` says so
     node[keys[-1]] = value
     kind = _kinds(".".join(keys[:-1])).get(keys[-1])
-    if value.startswith("[") and kind is not str:
+    is_list = get_origin(kind) is list
+    is_text = not is_list and str in (kind, *get_args(kind))
+    if value.startswith("[") and not is_text:
         try:
             node[keys[-1]] = tomllib.loads(f"x = {value}")["x"]
         except tomllib.TOMLDecodeError:
             example = '["a", "b"] or a,b'
             key = ".".join(keys)
             raise ConfigError(f"{variable}: {key} = {value!r}: not a list like {example}") from None
-    elif get_origin(kind) is list:
+    elif is_list:
         node[keys[-1]] = [part.strip() for part in value.split(",") if part.strip()]
 
 

@@ -4,7 +4,7 @@ A partition number is partition p of every topic: what is keyed alike lies there
 a fold of its own, so that numbers can move between shards without a trace in what is published.
 """
 
-from collections.abc import Collection, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -14,10 +14,9 @@ from monitor.columns import Names
 from monitor.config import Config
 from monitor.frames import Decision, Frames, encode_frames
 from monitor.intake import Intake, Taken, counting_fold
-from monitor.partial import PartialFrame
 from monitor.records import Partition, RawBatch
 
-EVENTS_MAX: Final = 40_000  # in a message: about half of what a broker takes by default
+MESSAGE_BYTES: Final = 900_000  # that a broker takes by default, with some to spare
 
 
 @dataclass(slots=True)
@@ -88,14 +87,22 @@ class Shard:
             if silent or not (news or all_numbers):
                 continue
             closed = [] if end_bin == NEVER else held.fold.take_before(end_bin)
-            *parts, last = _parts(closed)
-            for part in parts:
-                frames = Frames(part[-1].bin + 1, False, part, [])
-                yield number, encode_frames(frames, self.intake.names)
-            frames = Frames(end_bin, idle, last, held.decisions)
+            frames = Frames(end_bin, idle, closed, held.decisions)
             held.end_bin, held.idle, held.decisions = end_bin, idle, []
-            yield number, encode_frames(frames, self.intake.names)
+            for message in self._encoded(frames):
+                yield number, message
         self._compact()
+
+    def _encoded(self, frames: Frames) -> Iterator[bytes]:
+        """What waited long for a slow topic is too much for one message, and goes in several."""
+        message = encode_frames(frames, self.intake.names)
+        half = len(frames.frames) // 2
+        if len(message) <= MESSAGE_BYTES or not half:
+            yield message
+            return
+        early, late = frames.frames[:half], frames.frames[half:]
+        yield from self._encoded(Frames(early[-1].bin + 1, False, early, frames.decisions))
+        yield from self._encoded(Frames(frames.end_bin, frames.idle, late, []))
 
     def finish(self) -> None:
         """The input has ended: every bin that holds anything is closed."""
@@ -120,16 +127,3 @@ class Shard:
         recoding = self.intake.names.compact(keys, [])
         for held in self.numbers.values():
             held.fold.recode(recoding)
-
-
-def _parts(closed: Sequence[PartialFrame]) -> list[list[PartialFrame]]:
-    """Bins, in order, by message: what waited long for a slow topic is too much for one."""
-    parts: list[list[PartialFrame]] = [[]]
-    events = 0
-    for frame in closed:
-        events += frame.keys.size
-        if parts[-1] and events > EVENTS_MAX:
-            parts.append([])
-            events = frame.keys.size
-        parts[-1].append(frame)
-    return parts

@@ -59,13 +59,14 @@ class ShardService:
         self.outputs.start()
         async with serve(self.config.http, self.status):
             try:
-                await persist(self._consume, self._stopping, self.status.turned)
+                await persist(self._consume, self._stopping)
             finally:
                 await self.outputs.stop()
 
     async def _consume(self) -> None:
         """Join the group, read and publish until stopped or until the client gives up."""
         self.shard, self._in_doubt = Shard(self.config), False
+        self.status.turned(connected=False)
         await self._check_topics()
         options = client_options(self.config.kafka)
         optional = await existing(self.config.kafka, self.config.optional_topics)
@@ -80,6 +81,7 @@ class ShardService:
         try:
             await publisher.start()
             await source.start()
+            self.status.turned(connected=True)
             while not self._stopping.is_set():
                 seeks = source.seeks
                 batches = await source.poll(self.config.kafka.poll_records_max)

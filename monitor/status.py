@@ -34,6 +34,7 @@ class Status:
         self.config = config
         self.assigned = False
         self.ticked_s = time.monotonic()
+        self.connected = True
         self.stepped_s: float | None = None
         self.recent: deque[Incident] = deque(maxlen=RECENT_MAX)
         self.casebook = Casebook()
@@ -41,9 +42,15 @@ class Status:
         self.port = 0
         self.serving = asyncio.Event()
 
-    def turned(self) -> None:
-        """The reader is alive, whether or not brokers answer."""
+    def turned(self, *, connected: bool = True) -> None:
+        """The reader is alive. Until it is connected nothing is asked of it: brokers that do not
+        answer are waited for, one after the other, and each for long."""
         self.ticked_s = time.monotonic()
+        self.connected = connected
+
+    def stands_still_s(self) -> float:
+        """Since the reader has turned; 0 while it connects."""
+        return time.monotonic() - self.ticked_s if self.connected else 0.0
 
     def stepped(self, step: Step, detection: Detection) -> None:
         """Remember what one closed bin came to, after the exporter has taken it in."""

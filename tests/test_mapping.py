@@ -9,6 +9,7 @@ import pytest
 from monitor.codec import Codec
 from monitor.columns import Names
 from monitor.events import KINDS, Kind
+from monitor.fairness.gather import _texts
 from monitor.keys import symbol_of
 from monitor.schema import Schema, TopicMapping
 from tests.test_codec import BYTES_MAX, TS, decode, event, raw, venue, without
@@ -134,6 +135,8 @@ def test_accounts_and_pools_may_be_numbers_in_a_venues_own_schema() -> None:
     assert names.accounts.names == ["", "12345"]
     assert columns.keys[0] == columns.keys[1]
     assert columns.facts.values[0].tobytes() == columns.facts.values[1].tobytes()
+    told_by = [told for part in decoded.parts for told in _texts(part, "account")]
+    assert told_by == ["12345", "12345"], "what reads events itself sees them alike"
     numbered = msgspec.json.encode(event("leverage", account=12345))
     strict = Codec({}, record_bytes_max=BYTES_MAX).decode(raw(numbered, topic="t"))
     assert [bad.reason for bad in strict.bad] == ["wrong_type"]

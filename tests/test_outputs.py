@@ -13,6 +13,7 @@ from monitor.broker import create_topics
 from monitor.config import Config, Kafka, Output
 from monitor.outputs import VALUE_BYTES_MAX, Outputs
 from monitor.records import BadRecord, Partition
+from monitor.sinks.files import DeadLetterFile
 from monitor.sinks.kafka import KafkaSink
 from monitor.sinks.letters import letter
 from tests.processes import free_ports
@@ -45,6 +46,27 @@ async def test_dead_letters_without_room_are_counted(tmp_path: Path) -> None:
     await outputs.stop()
     assert outputs.dropped_total == 0
     assert len((tmp_path / "d").read_bytes().splitlines()) == 2
+
+
+def test_a_dead_letter_that_was_cut_short_spoils_no_other(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    letters = DeadLetterFile(tmp_path / "dead")
+    whole = letters._file
+
+    class Full:
+        def write(self, line: bytes) -> int:
+            return whole.write(line[:10])
+
+    monkeypatch.setattr(letters, "_file", Full())
+    with pytest.raises(OSError, match="No space left"):
+        letters.write(bad(b"x"))
+    monkeypatch.setattr(letters, "_file", whole)
+    letters.write(bad(b"y"))
+    letters.close()
+    torn, good = (tmp_path / "dead").read_bytes().splitlines()
+    assert len(torn) == 10
+    assert json.loads(good)["value"] == "y"
 
 
 async def test_a_sink_that_cannot_deliver_is_not_waited_for() -> None:

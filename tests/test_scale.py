@@ -233,14 +233,14 @@ def test_a_number_that_never_held_anything_is_not_waited_for_once_it_is_idle() -
 
 def test_what_waited_long_is_told_in_several_messages(monkeypatch: pytest.MonkeyPatch) -> None:
     whole = calm_venue(1)
-    monkeypatch.setattr("monitor.shard.EVENTS_MAX", 50)
+    monkeypatch.setattr("monitor.shard.MESSAGE_BYTES", 500)
     parts = Venue(whole.traffic, 1)
     for number in range(PARTITIONS):
         parts.move(number, parts.shards[0])
     for partition, log in whole.traffic.logs.items():
         parts.read(partition, len(log))
     parts.finish()
-    assert all(len(messages) > 20 for messages in parts.log.values())
+    assert all(len(messages) > 5 for messages in parts.log.values())
     assert judged(parts, 1).lines == run_of(1).lines
 
 

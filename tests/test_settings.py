@@ -68,6 +68,12 @@ def test_a_variable_that_would_be_passed_over_is_named(name: str, says: str) -> 
     assert str(refused.value) == f"{name}: {says}"
 
 
+@pytest.mark.parametrize("text", ["[hunter2", "[a, b]"])
+def test_text_that_looks_like_a_list_is_text(text: str) -> None:
+    found = load(None, {"FORESHOCK_KAFKA__SASL_PASSWORD": text})
+    assert found.kafka.sasl_password == text
+
+
 def test_what_kubernetes_sets_for_a_service_is_no_slip() -> None:
     said = {
         "FORESHOCK_HTTP_PORT": "tcp://10.0.0.1:9108",

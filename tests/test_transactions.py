@@ -9,8 +9,9 @@ import pytest
 from aiokafka import AIOKafkaProducer
 
 from monitor.broker import create_topics
-from monitor.config import Kafka
+from monitor.config import Config, Kafka
 from monitor.records import Partition
+from monitor.replay import Replay
 from monitor.sources.positions import READ_S, start_offsets
 from monitor.sources.tap import Tap
 from tests.apache_kafka import ApacheKafka
@@ -89,3 +90,29 @@ async def test_a_partition_that_ends_in_a_marker_is_idle_once_it_is_silent(
         await until(lambda: service.exporter.events_total() == len(messages))
         await until(lambda: all(c.idle for c in service.pipeline.fold.partitions.values()))
         assert not sum(service.exporter.lag.values())
+
+
+@pytest.mark.parametrize("marker", [False, True])
+def test_a_decision_at_a_marker_is_repeated_where_no_record_is(
+    tmp_path: Path, marker: bool
+) -> None:
+    start_ns, bin_ns = 1_760_000_000_000_000_000, 250_000_000
+
+    def line(partition: int, offset: int, bin_in_log: int) -> bytes:
+        ts = start_ns + bin_in_log * bin_ns
+        order = {"type": "order", "ts": ts, "symbol": "S", "account": "a", "order_id": 1}
+        value = order | {"side": "buy", "price": 1.0, "qty": 1.0}
+        where = {"topic": "orders", "partition": partition, "offset": offset}
+        return msgspec.json.encode(where | {"timestamp_ms": ts // 1_000_000, "value": value})
+
+    spoken = [line(1, offset, offset) for offset in range(5)]
+    others = [line(0, offset, offset) for offset in range(200)]
+    late = [line(1, 5 + marker + n, 8 + n) for n in range(5)]
+    ends = [line(1, 10 + marker, 250), line(0, 200, 250)]
+    log, audit = tmp_path / "log.jsonl", tmp_path / "audit.jsonl"
+    log.write_bytes(b"\n".join([*spoken, *others, *late, *ends]))
+    awake = {"decision": "awake", "topic": "orders", "partition": 1, "offset": 5}
+    audit.write_bytes(msgspec.json.encode(awake | {"bin": start_ns // bin_ns + 150}))
+    replay = Replay(Config(), [log], decisions=audit)
+    assert not list(replay.incidents())
+    assert replay.totals.late == 5

@@ -168,4 +168,6 @@ class Gatherer:
 
 
 def _texts(part: Part, name: str) -> list[str | None]:
-    return list(map(part.schema.getter(name), part.events))
+    """A column of names; numbers, which a venue's own schema may have, as text."""
+    values = map(part.schema.getter(name), part.events)
+    return [None if value is None else str(value) for value in values]

@@ -66,11 +66,14 @@ class DeadLetterFile:
     def __init__(self, path: Path) -> None:
         path.parent.mkdir(parents=True, exist_ok=True)
         self._file = path.open("ab", buffering=0)  # what fails here fails now, not at the end
+        self._torn = False  # whether the last line has no end
 
     def write(self, bad: BadRecord) -> None:
         """Append one record; raises OSError where there is no room for it."""
-        line = letter(bad) + b"\n"
-        if self._file.write(line) != len(line):
+        line = (b"\n" if self._torn else b"") + letter(bad) + b"\n"
+        written = self._file.write(line)
+        self._torn = written != len(line)
+        if self._torn:
             raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
     def close(self) -> None:

@@ -38,16 +38,14 @@ class BatchConsumer(AIOKafkaConsumer):
             fetcher._records = _Fetched(fetcher._records)
 
     def left(self, partition: TopicPartition, position: int = 0) -> int | None:
-        """Records to the end of what may be read, from a position or from what is read next, the
-        later of them; None before a fetch has shown the end. What the client has passed over is
-        none: markers of transactions, and what was deleted."""
+        """Records to the end, from a position or from what is read next, the later of them; None
+        before a fetch has shown the end. What the client has passed over is none: markers of
+        transactions, and what was deleted. What waits for its transaction is one."""
         state = self._subscription.subscription.assignment.state_value(partition)
-        committed = self._isolation_level == "read_committed"
-        end = state.lso if committed and (state.lso or -1) >= 0 else state.highwater
-        if end is None:
+        if state.highwater is None:
             return None
         passed = state.position if state.has_valid_position else 0
-        return int(max(0, end - max(position, passed)))
+        return int(max(0, state.highwater - max(position, passed)))
 
 
 class _Fetched(OrderedDict[Any, Any]):
