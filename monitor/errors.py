@@ -3,6 +3,7 @@
     UserError               something the user can mend; its message is one line, exit status 2
     ├── ConfigError         settings.py    a key, its value, and what is allowed
     ├── LogError            sources/files  a log that cannot be read
+    │   └── LogCutError     sources/files  one that ends before its end
     ├── BadRecordError      replay.py      a bad record under --strict
     ├── FolderError         scoring/       a folder of logs and labels that do not pair
     ├── PlanError           scoring/       a plan that cannot be simulated

@@ -6,12 +6,12 @@ from pathlib import Path
 from monitor.errors import UserError
 
 
-def check_writable(key: str, path: Path) -> None:
+def check_writable(key: str, path: Path, *, made: bool = False) -> None:
     """A file that is there, or the folder that it will be made in. Raises UserError."""
     if path.is_dir():
         raise UserError(f"{key} {path}: is a folder")
     if not path.exists():
-        check_folder(key, path.parent)
+        check_folder(key, path.parent, made=made)
     elif not os.access(path, os.W_OK):
         raise UserError(f"{key} {path}: cannot be written")
 

@@ -44,7 +44,7 @@ class Venue:
             self.bootstrap, dict.fromkeys(self.topics, self.partitions), {"retention.ms": "-1"}
         )
 
-    def config(self, folder: Path, **changes: Any) -> Config:
+    def config(self, folder: Path, *, idle_after_s: float = 60.0, **changes: Any) -> Config:
         """A configuration for these topics that keeps its files in a folder."""
         return msgspec.structs.replace(
             Config(
@@ -56,7 +56,7 @@ class Venue:
                     optional_topics=[],  # others share the broker
                     start="earliest",
                     session_timeout_s=6.0,
-                    idle_after_s=60.0,
+                    idle_after_s=idle_after_s,
                 ),
                 checkpoint=Checkpoint(directory=str(folder / "state"), every_s=0.5),
                 http=Http(port=0),

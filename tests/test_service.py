@@ -212,10 +212,7 @@ async def test_a_topic_of_which_nothing_is_good_holds_nothing_up(
     await venue.create()
     messages = minutes_of_trouble(8, seconds=20)
     await venue.publish([m for m in messages if m[0] != "leverage-changes"])
-    config = venue.config(tmp_path)
-    config = msgspec.structs.replace(
-        config, kafka=msgspec.structs.replace(config.kafka, idle_after_s=1.0)
-    )
+    config = venue.config(tmp_path, idle_after_s=1.0)
     async with running(config) as service:
         for n in range(100):
             await venue.publish([("leverage-changes", f"{n % 7}", b'{"type":"leverage"}')])
@@ -232,10 +229,7 @@ async def test_silent_partitions_hold_nothing_up_and_the_decision_is_on_record(
     await venue.create()
     messages = minutes_of_trouble(8)
     await venue.publish(messages)
-    config = venue.config(tmp_path)
-    config = msgspec.structs.replace(
-        config, kafka=msgspec.structs.replace(config.kafka, idle_after_s=1.0)
-    )
+    config = venue.config(tmp_path, idle_after_s=1.0)
     async with running(config) as service:
         await until(lambda: read_to(service, len(messages)))
         await until(lambda: audit_lines(config))

@@ -44,9 +44,7 @@ def check_files(config: Config) -> None:
     out = config.output
     for key, name in (("audit_log", out.audit_log), ("dead_letter_file", out.dead_letter_file)):
         if name is not None:
-            check_folder(f"output.{key}", Path(name).parent, made=True)
-            if Path(name).exists():
-                check_writable(f"output.{key}", Path(name))
+            check_writable(f"output.{key}", Path(name), made=True)
     if config.checkpoint.directory is not None:
         check_folder("checkpoint.directory", Path(config.checkpoint.directory), made=True)
     try:

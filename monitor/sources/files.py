@@ -255,14 +255,15 @@ def _parquet_lines(path: Path) -> Iterator[Sequence[bytes]]:
 
 
 def _encode_row(row: dict[str, Any]) -> bytes:
-    """A row as a JSON line. Old writers keep text as bytes."""
+    """A row as a JSON line, without what is missing: None, or NaN in a column of floats."""
     return msgspec.json.encode(
         {k: _plain_value(v) for k, v in row.items() if v is not None and v == v}
     )
 
 
 def _plain_value(value: Any) -> Any:
-    """Whole numbers are often kept as floats, for the sake of gaps, or as decimals."""
+    """Old writers keep text as bytes; whole numbers are often kept as floats, for the sake of
+    gaps, or as decimals."""
     if isinstance(value, bytes):
         return value.decode(errors="replace")
     if isinstance(value, float | Decimal):
